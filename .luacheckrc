@@ -1,0 +1,8 @@
+std = "lua54"
+max_line_length = 120
+cache = false
+-- A program's entry point is the global `main`: design, not accident.
+files["examples"] = { globals = { "main" } }
+files["spec/programs"] = { globals = { "main" }, ignore = { "1.." } }
+files["spec"] = { std = "+busted" }
+exclude_files = { "build/", "spec/programs/broken/" }

@@ -1,0 +1,165 @@
+# AWSync for Lua. Settings first; nothing below the line needs changing.
+#
+#   make            build/bootstrap, build/awsync, build/lua/
+#   make run        the program of the README on the embedded engine
+#   make test       every spec; ends with "N passed, N failed"
+#   make lint       luacheck, clang-format, cppcheck, banned functions
+#   make SANITIZE=address test    the specs under ASan and UBSan
+#   make SANITIZE=thread test     the specs under TSan
+#   make fuzz SECONDS=60          each libFuzzer target for so long (clang)
+#   make deps       installs what is missing (Debian, Ubuntu)
+#   make clean
+
+CC       ?= cc
+CFLAGS   ?= -O2 -g
+SANITIZE ?=
+ROOM     ?=                      # make test ROOM=sigv4: only spec/sigv4_spec.lua
+LUA      ?= lua5.4
+
+ifeq ($(SANITIZE),)
+  BUILD ?= build
+  SPEC_LUA ?= $(LUA)
+else ifeq ($(SANITIZE),address)
+  BUILD ?= build/address
+  SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+  SPEC_LUA ?= $(BUILD)/spec/lua
+else ifeq ($(SANITIZE),thread)
+  BUILD ?= build/thread
+  SAN := -fsanitize=thread -fno-omit-frame-pointer
+  SPEC_LUA ?= $(BUILD)/spec/lua
+else
+  $(error SANITIZE is address or thread, not "$(SANITIZE)")
+endif
+
+# --- nothing below this line needs changing ---------------------------------
+
+VERSION  := 0.1.0
+WARN     := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wpointer-arith -Wwrite-strings -Wvla -Wundef $(if $(CI),-Werror)
+# Only Debian and Ubuntu call them lua5.4 and liblua5.4.a: LUA_CFLAGS and LUA_LIBS can be set from outside.
+LUA_CFLAGS  ?= $(shell pkg-config --cflags lua5.4 2>/dev/null)
+LUA_LIBS    ?= -l:liblua5.4.a
+DEP_CFLAGS  := $(shell pkg-config --cflags libcurl openssl libevent 2>/dev/null)
+CLIENT_LIBS := $(shell pkg-config --libs libcurl openssl 2>/dev/null)
+ENGINE_LIBS := $(shell pkg-config --libs libevent libevent_pthreads 2>/dev/null)
+
+ALL_CFLAGS := $(WARN) $(CFLAGS) $(SAN) -fPIC -fvisibility=hidden -pthread -D_GNU_SOURCE \
+              -DAWSYNC_VERSION='"$(VERSION)"' -I. $(DEP_CFLAGS) -MMD -MP
+LINK       := $(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -pthread
+
+# A room is a folder; a room's archive is made of every .c file in it.
+ROOMS := sigv4 host/base host/json host/aws host/channel host/binding host/runtime host/engine host/cli
+room_sources = $(wildcard $(1)/*.c)
+room_archive = $(BUILD)/obj/$(1).a
+$(foreach r,$(ROOMS),$(eval SRC_$(r) := $(filter-out $(r)/main.c,$(call room_sources,$(r)))))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+# Each list names rooms in link order: who knows before who is known.
+CLIENT_ROOMS  := host/channel host/aws sigv4 host/json host/base
+BINDING_ROOMS := host/binding $(CLIENT_ROOMS)
+RUNTIME_ROOMS := host/runtime $(BINDING_ROOMS)
+CLI_ROOMS     := host/cli host/engine $(CLIENT_ROOMS)
+PROBE_ROOMS   := host/engine $(BINDING_ROOMS)
+
+# Only the binding and the runtime see lua.h; the include path of the others does not have it.
+LUA_ROOMS := host/binding host/runtime spec
+LUA_OBJ   := $(foreach r,$(LUA_ROOMS),$(BUILD)/obj/$(r)/%.o)
+
+LUA_MODULES := $(patsubst lua/%,$(BUILD)/lua/%,$(shell find lua -name '*.lua' 2>/dev/null))
+PROBES      := $(patsubst spec/probe/%.c,$(BUILD)/spec/probe/%.so,$(wildcard spec/probe/*.c))
+PROGRAMS    := $(BUILD)/bootstrap $(BUILD)/awsync $(BUILD)/lua/awsync/core.so $(LUA_MODULES)
+
+.DEFAULT_GOAL := all
+.PHONY: all deps run test lint format clean specs-ready fuzz
+
+all: $(PROGRAMS)
+
+$(LUA_OBJ): EXTRA_CFLAGS = $(LUA_CFLAGS)
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -c $< -o $@
+
+# Rebuilt when the flags change: an object of other flags is another object.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS)' > $@
+.PHONY: FORCE
+FORCE:
+
+define archive_rule
+$(call room_archive,$(1)): $(call objects,$(SRC_$(1)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
+archives = $(foreach r,$(1),$(call room_archive,$(r)))
+
+# -Wl,-E: C rocks find the Lua API inside the program.
+$(BUILD)/bootstrap: $(call objects,host/runtime/main.c) $(call archives,$(RUNTIME_ROOMS))
+	$(LINK) -Wl,-E $^ -Wl,--whole-archive $(LUA_LIBS) -Wl,--no-whole-archive $(CLIENT_LIBS) -lm -ldl -o $@
+
+$(BUILD)/awsync: $(call objects,host/cli/main.c) $(call archives,$(CLI_ROOMS))
+	$(LINK) $^ $(ENGINE_LIBS) $(CLIENT_LIBS) -lm -o $@
+
+$(BUILD)/lua/awsync/core.so: $(call archives,$(BINDING_ROOMS))
+	@mkdir -p $(@D)
+	$(LINK) -shared -Wl,--whole-archive $(call room_archive,host/binding) -Wl,--no-whole-archive $^ $(CLIENT_LIBS) -o $@
+
+$(BUILD)/lua/%.lua: lua/%.lua
+	@mkdir -p $(@D)
+	cp $< $@
+
+# Probes show C rooms to the specs; the interpreter is Lua's own with the sanitizer linked in.
+$(BUILD)/spec/probe/%.so: $(BUILD)/obj/spec/probe/%.o $(call archives,$(PROBE_ROOMS))
+	@mkdir -p $(@D)
+	$(LINK) -shared $^ $(ENGINE_LIBS) $(CLIENT_LIBS) -o $@
+
+$(BUILD)/spec/lua: $(BUILD)/obj/spec/support/interpreter.o
+	@mkdir -p $(@D)
+	$(LINK) -Wl,-E $^ -Wl,--whole-archive $(LUA_LIBS) -Wl,--no-whole-archive -lm -ldl -o $@
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+deps:
+	@tools/deps
+
+run: deps
+	@$(MAKE) --no-print-directory all
+	$(BUILD)/awsync run examples/squares.lua
+
+specs-ready: all $(PROBES) $(BUILD)/spec/lua
+
+test: deps
+	@$(MAKE) --no-print-directory specs-ready
+	@AWSYNC_BUILD=$(BUILD) SANITIZE=$(SANITIZE) SPEC_LUA="$(SPEC_LUA)" tools/spec $(ROOM)
+
+# Every room with its Lua-free callers, once more under the fuzzer's own flags.
+FUZZERS     := $(patsubst spec/fuzz/%.c,build/fuzz/%,$(wildcard spec/fuzz/*.c))
+FUZZ_FLAGS  := -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+SECONDS     ?= 60
+build/fuzz/%: spec/fuzz/%.c FORCE
+	@mkdir -p $(@D) build/fuzz/found/$*
+	@$(MAKE) --no-print-directory CC=clang BUILD=build/fuzz/rooms \
+	  CFLAGS='-g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' \
+	  $(patsubst %,build/fuzz/rooms/obj/%.a,$(PROBE_ROOMS))
+	clang $(FUZZ_FLAGS) -D_GNU_SOURCE -I. $(LUA_CFLAGS) $< $(patsubst %,build/fuzz/rooms/obj/%.a,$(PROBE_ROOMS)) \
+	  $(LUA_LIBS) $(ENGINE_LIBS) $(CLIENT_LIBS) -lm -ldl -pthread -o $@
+fuzz: $(FUZZERS)
+	@set -e; for f in $(notdir $(FUZZERS)); do echo "== $$f"; \
+	  build/fuzz/$$f -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1 -verbosity=0 \
+	    build/fuzz/found/$$f spec/fuzz/corpus/$$f; done
+
+C_FILES := $(shell git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null)
+lint: deps
+	luacheck -q lua examples spec
+	clang-format --dry-run -Werror $(C_FILES)
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
+	  --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -I. -j2 sigv4 host
+	tools/banned $(C_FILES)
+
+format:
+	clang-format -i $(C_FILES)
+
+clean:
+	rm -rf build
