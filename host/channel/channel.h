@@ -1,0 +1,158 @@
+/*
+** Channels over SQS queues: senders and receivers, for one process.
+**
+** A hub belongs to one process and one AWS client; channels belong to a hub. All functions here
+** are called by one thread, the program's; what goes on meanwhile (batches, long polls, deletes)
+** goes on on the client's I/O thread. Values are opaque bytes: text that SQS takes (UTF-8, XML
+** characters). Knows aws, nothing of Lua.
+**
+** Waiting calls take a deadline in milliseconds of clock_mono_ms(): CHAN_FOREVER waits without
+** end, a deadline in the past polls.
+**
+** The order of an ordered channel is that of one message group, and one batch is on its way at a
+** time, sent again with the same deduplication ids after a fault. One case SQS leaves open: it
+** can refuse an entry of a batch by its own fault and take later ones of the same batch, which
+** then stand in front. Only what was refused is sent again, before all that follows, so that
+** nothing is lost or doubled; a receiver puts such values in order again among those that it
+** takes together. What is left: a receiver that took a follower before the refused value had
+** arrived sees that value late, by at most nine places.
+**
+** Once: what pop returns is deleted at once, or together with what came with it (the group is
+** locked until the last of them is deleted in any case; 75 ms at most). A process that dies
+** between pop and delete leaves the value to another receiver when the visibility timeout is
+** over. A delete that comes after the visibility timeout (a process stopped for so long) is a
+** failure, not silence.
+**
+** Cost: ten values a request for send, receive and delete where sender and receiver are quick; a
+** receiver asks for one at first, then for what it takes in 40 ms, and gives back what it has not
+** asked for within 75 ms.
+**
+** A queue that answers that it does not exist is asked again for five seconds if it is new to this
+** process, for SQS knows a new queue late; one that has worked has been deleted. Throttling is
+** waited out until the deadline; faults of the network and the service for fifteen seconds.
+*/
+#ifndef AWSYNC_CHANNEL_H
+#define AWSYNC_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/aws/aws.h"
+
+#define CHAN_FOREVER INT64_MAX
+
+enum chan_result {
+    CHAN_OK,
+    CHAN_TIMEOUT,
+    /* pop: closed, and everything before the end mark has been taken; push, close: closed before */
+    CHAN_CLOSED,
+    CHAN_DELETED,     /* its owner has deleted the queue */
+    CHAN_INTERRUPTED, /* chan_hub_interrupt */
+    CHAN_FAILED,      /* chan_error says why */
+};
+
+struct chan_hub;
+struct chan;
+
+struct chan_error {
+    struct aws_error aws; /* aws.code is "" when the failure is not AWS's */
+    char text[640];       /* a sentence that names the channel, the operation and the cause */
+};
+
+/* The client is borrowed and must outlive the hub. NULL: out of memory. */
+struct chan_hub *chan_hub_new(struct aws_client *client);
+/* Without waiting for what is under way: chan_hub_finish comes first where that matters. */
+void chan_hub_free(struct chan_hub *hub);
+
+/* Names what follows: deduplication ids come from invocation_id, tags from the others. Copied.
+** run: what groups the queues of one program run ([a-z0-9], at most 16). expires_ms: wall
+** clock; the tag by which a queue left behind can be told. */
+struct chan_invocation {
+    const char *invocation_id, *run, *function;
+    int64_t expires_ms;
+};
+void chan_hub_begin(struct chan_hub *hub, const struct chan_invocation *invocation);
+/* Waits until every push is acknowledged and every delete of a popped message is through. The
+** first failure since the last flush, of whatever channel, that no operation has reported is
+** CHAN_FAILED; CHAN_DELETED when the only failure is that a queue was deleted by its owner
+** before pushes to it were acknowledged. */
+enum chan_result chan_hub_flush(struct chan_hub *hub, int64_t deadline, struct chan_error *error);
+/* The end of an invocation: as flush, then gives surplus messages back, ends long polls,
+** deletes every queue that was made by chan_create since the last finish, and forgets all
+** channels (handles stay valid and are deleted ones). Nothing is in flight afterwards, also
+** after CHAN_TIMEOUT and CHAN_FAILED. An interrupt does not end it, and does not outlive it. A
+** long poll that is idle is cancelled. What SQS has handed to it in that moment is fetched by
+** its attempt id and given back; only what SQS hands to the dead connection later stays
+** hidden, until its visibility timeout ends: lost time, not a lost value. */
+enum chan_result chan_hub_finish(struct chan_hub *hub, int64_t deadline, struct chan_error *error);
+/* Wakes a waiting call, or lets the next pop, or the next other call that would wait, return
+** at once, with CHAN_INTERRUPTED. Any thread; async-signal-safe it is not. */
+void chan_hub_interrupt(struct chan_hub *hub);
+
+struct chan_options {
+    bool unordered;   /* a message group of its own for each message */
+    int visibility_s; /* 0: 30 */
+};
+/* A new channel: a FIFO queue `awsync-<run>-<random>.fifo`, whose making is on its way when
+** this returns. options may be NULL. Returns a handle to release by chan_release, NULL when
+** memory ran out. */
+struct chan *chan_create(struct chan_hub *hub, const struct chan_options *options);
+/* The channel of a queue that exists (its URL came in a message). The same URL gives the same
+** channel, with one more reference. The options are those that travelled with it
+** (chan_options_of). */
+struct chan *chan_open(struct chan_hub *hub, const char *url, const struct chan_options *options);
+struct chan *chan_retain(struct chan *chan);
+/* The last release of a channel that this process did not make gives its surplus messages
+** back; it deletes no queue. */
+void chan_release(struct chan *chan);
+const struct chan_options *chan_options_of(const struct chan *chan);
+
+/* The queue's name as far as known, for messages. Borrowed for the channel's life. */
+const char *chan_name(const struct chan *chan);
+/* The name is known from the start. The URL: waits until the queue has been made. *url_out is
+** borrowed for the channel's life. */
+enum chan_result chan_url(struct chan *chan, int64_t deadline, const char **url_out,
+                          struct chan_error *error);
+
+/* Sends: returns when the value is on its way (in the hands of the I/O thread), not when it
+** has arrived. data is copied. Waits only when too much is waiting to be sent (backpressure).
+** A send that failed for good is reported by the next operation on the channel or by flush. */
+enum chan_result chan_push(struct chan *chan, const char *data, size_t len, int64_t deadline,
+                           struct chan_error *error);
+/* Takes the next value. CHAN_OK: *data_out is the caller's, to be freed with free(),
+** NUL-terminated. The message is deleted by the I/O thread at once. */
+enum chan_result chan_pop(struct chan *chan, int64_t deadline, char **data_out, size_t *len_out,
+                          struct chan_error *error);
+/* No more pushes: after everything that was pushed here has arrived, an end mark follows and
+** stays in the queue for every receiver. What another process pushes later stands behind the
+** mark and is never popped. CHAN_CLOSED: this process has closed it or has seen its end. On an
+** unordered channel a receiver is at the end when two receives in a row found the mark and
+** nothing else. */
+enum chan_result chan_close(struct chan *chan, struct chan_error *error);
+/* How many values wait to be popped, those included that this process holds or has on their
+** way. SQS's figure (approximate: it may lag behind for a while), one request. */
+enum chan_result chan_len(struct chan *chan, int64_t deadline, size_t *len_out,
+                          struct chan_error *error);
+
+/* One of several operations, whichever is ready first; a random one among those that are. */
+struct chan_case {
+    struct chan *chan; /* NULL: never ready */
+    const char *data;  /* a push of this; NULL: a pop */
+    size_t len;
+};
+/* *which_out: the case that was done, then the result and the rest are as of chan_pop
+** (*data_out, *len_out) and chan_push; -1 with CHAN_TIMEOUT and CHAN_INTERRUPTED. A deadline
+** in the past asks every channel once (`default`). What other cases' channels receive waits
+** for the next pop, or goes back. All channels belong to hub; data is copied when its case is
+** done. */
+enum chan_result chan_select(struct chan_hub *hub, const struct chan_case *cases, size_t count,
+                             int64_t deadline, int *which_out, char **data_out, size_t *len_out,
+                             struct chan_error *error);
+
+/* Deletes the queue, after what was pushed to it has been sent. Further operations give
+** CHAN_DELETED. Twice is fine. Returns when the deletion is on its way; chan_hub_finish waits
+** for it. */
+enum chan_result chan_delete(struct chan *chan, struct chan_error *error);
+
+#endif

@@ -1,0 +1,312 @@
+/* The life of a channel's queue: made or opened, used, deleted by us, gone by others. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/clock.h"
+#include "host/base/random.h"
+#include "host/channel/internal.h"
+
+enum { DEFAULT_VISIBILITY_S = 30, RANDOM_PART = 20 };
+
+static struct chan *new_chan(struct chan_hub *hub, const struct chan_options *options) {
+    struct chan *c = calloc(1, sizeof(*c));
+    if (!c)
+        return NULL;
+    c->hub = hub;
+    c->refs = 1;
+    if (options)
+        c->options = *options;
+    if (c->options.visibility_s <= 0)
+        c->options.visibility_s = DEFAULT_VISIBILITY_S;
+    sender_init(c);
+    receiver_init(c);
+    ack_init(c);
+    return c;
+}
+
+static void link_chan(struct chan *c) {
+    struct chan_hub *hub = c->hub;
+    c->next = hub->all;
+    if (c->next)
+        c->next->prev = c;
+    hub->all = c;
+    hub->chans++;
+}
+
+struct chan *chan_create(struct chan_hub *hub, const struct chan_options *options) {
+    struct chan *c = new_chan(hub, options);
+    if (!c)
+        return NULL;
+    char name[RANDOM_PART + 1];
+    random_name(name, RANDOM_PART);
+    pthread_mutex_lock(&hub->lock);
+    c->life = LIFE_MAKING;
+    c->made = true;
+    snprintf(c->name, sizeof(c->name), "awsync-%s%s%s.fifo", hub->run, hub->run[0] ? "-" : "",
+             name);
+    link_chan(c);
+    if (!hub_mark(c)) {
+        c->refs = 0;
+        c->made = false;
+        c->life = LIFE_BROKEN; /* stays marked: the next mark that succeeds frees it */
+        c = NULL;
+    } else
+        hub_settle(c);
+    pthread_mutex_unlock(&hub->lock);
+    return c;
+}
+
+struct chan *chan_open(struct chan_hub *hub, const char *url, const struct chan_options *options) {
+    pthread_mutex_lock(&hub->lock);
+    struct chan *c = hub_find_url(hub, url);
+    if (c) {
+        c->refs++;
+        goto done;
+    }
+    c = new_chan(hub, options);
+    if (!c)
+        goto done;
+    c->url = strdup(url);
+    if (!c->url) {
+        free(c);
+        c = NULL;
+        goto done;
+    }
+    const char *slash = strrchr(url, '/');
+    snprintf(c->name, sizeof(c->name), "%s", slash ? slash + 1 : url);
+    c->life = LIFE_READY;
+    link_chan(c);
+    hub_insert_url(c);
+done:
+    pthread_mutex_unlock(&hub->lock);
+    return c;
+}
+
+struct chan *chan_retain(struct chan *c) {
+    pthread_mutex_lock(&c->hub->lock);
+    c->refs++;
+    pthread_mutex_unlock(&c->hub->lock);
+    return c;
+}
+
+void chan_release(struct chan *c) {
+    if (!c)
+        return;
+    struct chan_hub *hub = c->hub;
+    pthread_mutex_lock(&hub->lock);
+    if (--c->refs == 0) {
+        if (!hub->dead && c->in.held.count)
+            hub_mark(c);
+        hub_settle(c);
+    }
+    hub_unlock(hub);
+}
+
+const struct chan_options *chan_options_of(const struct chan *c) {
+    return &c->options;
+}
+
+const char *chan_name(const struct chan *c) {
+    return c->name;
+}
+
+bool queue_ready(const struct chan *c) {
+    return c->life == LIFE_READY;
+}
+
+enum chan_result queue_state(struct chan *c, const char *operation, struct chan_error *error) {
+    if (c->hub->dead) {
+        fault_text(error, c, operation, NULL, "the hub has been freed");
+        return CHAN_FAILED;
+    }
+    enum chan_result result = fault_report(c, error);
+    if (result == CHAN_OK && (c->deleting || c->life == LIFE_GONE)) {
+        fault_text(error, c, operation, NULL, "the queue has been deleted");
+        result = CHAN_DELETED;
+    }
+    if (result == CHAN_OK && c->life == LIFE_BROKEN) {
+        fault_text(error, c, operation, NULL, "the queue could not be made");
+        result = CHAN_FAILED;
+    }
+    return result;
+}
+
+enum chan_result chan_url(struct chan *c, int64_t deadline, const char **url_out,
+                          struct chan_error *error) {
+    struct chan_hub *hub = c->hub;
+    enum chan_result result;
+    *url_out = NULL;
+    pthread_mutex_lock(&hub->lock);
+    for (;;) {
+        result = queue_state(c, "making of the queue", error);
+        if (result != CHAN_OK || c->life == LIFE_READY)
+            break;
+        if (hub->interrupted) {
+            hub->interrupted = false;
+            result = CHAN_INTERRUPTED;
+            break;
+        }
+        if (!hub_wait(hub, deadline) && c->life == LIFE_MAKING) {
+            result = CHAN_TIMEOUT;
+            break;
+        }
+    }
+    if (result == CHAN_OK)
+        *url_out = c->url;
+    pthread_mutex_unlock(&hub->lock);
+    return result;
+}
+
+enum chan_result chan_delete(struct chan *c, struct chan_error *error) {
+    struct chan_hub *hub = c->hub;
+    enum chan_result result = CHAN_OK;
+    if (error)
+        memset(error, 0, sizeof(*error));
+    pthread_mutex_lock(&hub->lock);
+    if (hub->dead) {
+        result = queue_state(c, "delete", error);
+    } else if (!c->deleting && c->life != LIFE_GONE) {
+        c->deleting = true;
+        if (!hub_mark(c)) {
+            fault_text(error, c, "delete", NULL, "out of memory");
+            c->deleting = false;
+            result = CHAN_FAILED;
+        }
+        hub_settle(c);
+    }
+    pthread_mutex_unlock(&hub->lock);
+    return result;
+}
+
+void queue_gone(struct chan *c) {
+    if (c->life == LIFE_GONE)
+        return;
+    c->life = LIFE_GONE;
+    if (sender_drop(c))
+        fault_remember(c, "push", NULL, "the queue was deleted before it was acknowledged");
+    ack_drop(c);
+    receiver_drop(c);
+}
+
+/* --- on the I/O thread ------------------------------------------------------------------------ */
+
+static void broken(struct chan *c, const struct aws_error *error) {
+    c->life = LIFE_BROKEN;
+    c->maybe = error && error->may_have_run;
+    sender_drop(c);
+    fault_remember(c, "making of the queue", error, "out of memory");
+}
+
+static void on_created(void *context, const struct aws_error *error, const char *url) {
+    struct chan *c = hub_enter(context);
+    int64_t now = clock_mono_ms();
+    c->life_call = false;
+    if (!error) {
+        c->url = strdup(url);
+        if (c->url) {
+            memset(&c->life_backoff, 0, sizeof(c->life_backoff));
+            c->life = LIFE_READY;
+            c->born_ms = now;
+            hub_insert_url(c);
+        } else
+            fault_delay(&c->life_backoff, now, 50, 500);
+    } else if (fault_judge(c, &c->life_backoff, error, now) != VERDICT_AGAIN)
+        broken(c, error);
+    hub_leave(c);
+}
+
+static void make(struct chan *c, int64_t now) {
+    struct chan_hub *hub = c->hub;
+    char visibility[16], created[CLOCK_ISO_SIZE], expires[CLOCK_ISO_SIZE];
+    snprintf(visibility, sizeof(visibility), "%d", c->options.visibility_s);
+    clock_iso_date(clock_wall_ms(), created);
+    clock_iso_date(hub->expires_ms, expires);
+    const struct sqs_pair attributes[] = {
+        {"FifoQueue", "true"},
+        {"DeduplicationScope", "messageGroup"},
+        {"FifoThroughputLimit", "perMessageGroupId"},
+        {"VisibilityTimeout", visibility},
+    };
+    struct sqs_pair tags[4];
+    size_t count = 0;
+    tags[count++] = (struct sqs_pair){"awsync:created", created};
+    if (hub->expires_ms > 0)
+        tags[count++] = (struct sqs_pair){"awsync:expires", expires};
+    if (hub->run[0])
+        tags[count++] = (struct sqs_pair){"awsync:run", hub->run};
+    if (hub->function[0])
+        tags[count++] = (struct sqs_pair){"awsync:function", hub->function};
+    struct request *r = request_for(&c->life_request, c);
+    c->life_call = request_begin(r, sqs_create_queue(hub->client, c->name, attributes,
+                                                     sizeof(attributes) / sizeof(*attributes), tags,
+                                                     count, on_created, r));
+    if (!c->life_call && fault_judge(c, &c->life_backoff, NULL, now) != VERDICT_AGAIN)
+        broken(c, NULL);
+}
+
+static void on_deleted(void *context, const struct aws_error *error) {
+    struct chan *c = hub_enter(context);
+    c->life_call = false;
+    enum verdict verdict = VERDICT_GONE;
+    /* Sent again after a lost answer, it finds the queue gone. */
+    bool twice = error && sqs_is_no_queue(error) && (c->maybe || error->attempts > 1);
+    if (error && !twice)
+        verdict = fault_judge(c, &c->life_backoff, error, clock_mono_ms());
+    c->maybe = error && (c->maybe || error->may_have_run);
+    if (verdict == VERDICT_GIVE_UP)
+        fault_remember(c, "delete", error, NULL);
+    if (verdict != VERDICT_AGAIN)
+        queue_gone(c);
+    hub_leave(c);
+}
+
+/* Of a queue whose making seemed to fail: is it there? */
+static void on_found(void *context, const struct aws_error *error, const char *url) {
+    struct chan *c = hub_enter(context);
+    int64_t now = clock_mono_ms();
+    c->life_call = false;
+    if (!error) {
+        c->url = strdup(url);
+        if (c->url) {
+            c->life = LIFE_READY;
+            c->maybe = false;
+        } else
+            fault_delay(&c->life_backoff, now, 50, 500);
+    } else if (fault_judge(c, &c->life_backoff, error, now) != VERDICT_AGAIN)
+        c->life = LIFE_GONE;
+    hub_leave(c);
+}
+
+void queue_step(struct chan *c, int64_t now) {
+    struct aws_client *client = c->hub->client;
+    if (c->life_call || now < c->life_backoff.until)
+        return;
+    if (c->life == LIFE_MAKING) {
+        make(c, now);
+        return;
+    }
+    if (!c->deleting || c->life == LIFE_GONE)
+        return;
+    struct request *r = &c->life_request;
+    if (c->life == LIFE_BROKEN) {
+        if (!c->maybe) {
+            c->life = LIFE_GONE;
+            return;
+        }
+        request_for(r, c);
+        c->life_call = request_begin(r, sqs_get_queue_url(client, c->name, on_found, r));
+    } else {
+        if (!sender_idle(c) || c->acks.deleting || c->acks.returning || c->in.active)
+            return; /* each of them calls again when it ends */
+        request_for(r, c);
+        c->life_call = request_begin(r, sqs_delete_queue(client, c->url, on_deleted, r));
+    }
+    if (!c->life_call && fault_judge(c, &c->life_backoff, NULL, now) != VERDICT_AGAIN)
+        queue_gone(c);
+}
+
+int64_t queue_wake(const struct chan *c) {
+    bool wanted = c->life == LIFE_MAKING || (c->deleting && c->life != LIFE_GONE);
+    return wanted && !c->life_call ? c->life_backoff.until : 0;
+}

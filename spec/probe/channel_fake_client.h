@@ -1,0 +1,521 @@
+/*
+** The functions of host/aws that the channel room uses, over the SQS of channel_fake_queue.h: a
+** thread with timed events stands for the I/O thread. A call arrives after half of the latency
+** and is answered after the other half. Included by channel.c only.
+*/
+
+enum event_kind { EVENT_TASK, EVENT_ARRIVE, EVENT_ANSWER };
+
+struct fake_call {
+    enum fake_op op;
+    char target[160]; /* URL or name */
+    size_t count;
+    struct sqs_send sends[SQS_BATCH_MAX]; /* bodies and ids owned */
+    char *receipts[SQS_BATCH_MAX];
+    struct sqs_receive receive;
+    char attempt[129];
+    int64_t wait_until; /* of a receive; -1: not arrived yet */
+    void (*done)(void);
+    void *context;
+    /* answer */
+    struct aws_error error;
+    bool failed, lost, odd;
+    char url[160];
+    struct sqs_outcome outcomes[SQS_BATCH_MAX];
+    struct sqs_message messages[SQS_BATCH_MAX]; /* bodies, receipts and ids owned */
+    size_t message_count;
+};
+
+struct fake_event {
+    struct fake_event *next;
+    enum event_kind kind;
+    int64_t at_us;
+    uint64_t id; /* of the timer or call */
+    aws_task task;
+    void *context;
+    struct fake_call *call;
+};
+
+struct aws_client {
+    struct fake_server *server;
+    unsigned number;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct fake_event *events; /* by time, then in order */
+    uint64_t ids;
+    bool ending;
+    size_t open; /* calls under way */
+};
+
+static uint64_t client_add(struct aws_client *client, struct fake_event *e, int64_t delay_us) {
+    e->at_us = clock_mono_us() + delay_us;
+    struct fake_event **at = &client->events;
+    while (*at && (*at)->at_us <= e->at_us)
+        at = &(*at)->next;
+    e->next = *at;
+    *at = e;
+    pthread_cond_signal(&client->wake);
+    return e->id;
+}
+
+static struct fake_event *new_event(enum event_kind kind) {
+    struct fake_event *e = calloc(1, sizeof(*e));
+    e->kind = kind;
+    return e;
+}
+
+bool aws_post(struct aws_client *client, aws_task task, void *context) {
+    struct fake_event *e = new_event(EVENT_TASK);
+    e->task = task;
+    e->context = context;
+    pthread_mutex_lock(&client->lock);
+    client_add(client, e, 0);
+    pthread_mutex_unlock(&client->lock);
+    return true;
+}
+
+uint64_t aws_timer(struct aws_client *client, int64_t delay_ms, aws_task task, void *context) {
+    struct fake_event *e = new_event(EVENT_TASK);
+    e->task = task;
+    e->context = context;
+    pthread_mutex_lock(&client->lock);
+    uint64_t id = e->id = ++client->ids;
+    client_add(client, e, delay_ms * 1000);
+    pthread_mutex_unlock(&client->lock);
+    return id;
+}
+
+void aws_timer_cancel(struct aws_client *client, uint64_t id) {
+    pthread_mutex_lock(&client->lock);
+    for (struct fake_event **at = &client->events; *at; at = &(*at)->next)
+        if ((*at)->kind == EVENT_TASK && (*at)->id == id) {
+            struct fake_event *e = *at;
+            *at = e->next;
+            free(e);
+            break;
+        }
+    pthread_mutex_unlock(&client->lock);
+}
+
+void aws_cancel(struct aws_client *client, uint64_t id) {
+    pthread_mutex_lock(&client->lock);
+    for (struct fake_event **at = &client->events; *at; at = &(*at)->next)
+        if ((*at)->kind != EVENT_TASK && (*at)->id == id) {
+            struct fake_event *e = *at;
+            *at = e->next;
+            struct fake_call *call = e->call;
+            call->failed = true;
+            memset(&call->error, 0, sizeof(call->error));
+            snprintf(call->error.code, sizeof(call->error.code), AWS_CODE_CANCELLED);
+            e->kind = EVENT_ANSWER;
+            client_add(client, e, 0);
+            break;
+        }
+    pthread_mutex_unlock(&client->lock);
+}
+
+static uint64_t submit(struct aws_client *client, struct fake_call *call, void *context) {
+    struct fake_event *e = new_event(EVENT_ARRIVE);
+    call->context = context;
+    call->wait_until = -1;
+    e->call = call;
+    pthread_mutex_lock(&client->lock);
+    uint64_t id = e->id = ++client->ids;
+    client->open++;
+    client_add(client, e, client->server->latency_ms * 500);
+    pthread_mutex_unlock(&client->lock);
+    return id;
+}
+
+static struct fake_call *new_call(enum fake_op op, const char *target, void (*done)(void)) {
+    struct fake_call *call = calloc(1, sizeof(*call));
+    call->op = op;
+    call->done = done;
+    snprintf(call->target, sizeof(call->target), "%s", target);
+    return call;
+}
+
+static void free_call(struct fake_call *call) {
+    for (size_t i = 0; i < call->count; i++) {
+        free((char *)call->sends[i].body);
+        free((char *)call->sends[i].group_id);
+        free((char *)call->sends[i].deduplication_id);
+        free(call->receipts[i]);
+    }
+    for (size_t i = 0; i < call->message_count; i++) {
+        free((char *)call->messages[i].body);
+        free((char *)call->messages[i].receipt_handle);
+        free((char *)call->messages[i].deduplication_id);
+    }
+    free(call);
+}
+
+/* --- the functions of sqs.h ------------------------------------------------------------------- */
+
+uint64_t sqs_create_queue(struct aws_client *client, const char *name,
+                          const struct sqs_pair *attributes, size_t attribute_count,
+                          const struct sqs_pair *tags, size_t tag_count, sqs_url_done done,
+                          void *context) {
+    struct fake_call *call = new_call(OP_CREATE, name, (void (*)(void))done);
+    struct fake_server *s = client->server;
+    char note[1024];
+    size_t at = 0;
+    int visibility = 30;
+    for (size_t i = 0; i < attribute_count; i++) {
+        at += (size_t)snprintf(note + at, sizeof(note) - at, "%s=%s\n", attributes[i].name,
+                               attributes[i].value);
+        if (strcmp(attributes[i].name, "VisibilityTimeout") == 0)
+            visibility = (int)strtol(attributes[i].value, NULL, 10);
+    }
+    for (size_t i = 0; i < tag_count; i++)
+        at += (size_t)snprintf(note + at, sizeof(note) - at, "tag %s=%s\n", tags[i].name,
+                               tags[i].value);
+    pthread_mutex_lock(&s->lock);
+    call->receive.visibility_s = visibility;
+    call->sends[0].body = strdup(note);
+    call->count = 1;
+    pthread_mutex_unlock(&s->lock);
+    return submit(client, call, context);
+}
+
+uint64_t sqs_get_queue_url(struct aws_client *client, const char *name, sqs_url_done done,
+                           void *context) {
+    return submit(client, new_call(OP_URL, name, (void (*)(void))done), context);
+}
+
+uint64_t sqs_delete_queue(struct aws_client *client, const char *url, sqs_done done,
+                          void *context) {
+    return submit(client, new_call(OP_DELETE_QUEUE, url, (void (*)(void))done), context);
+}
+
+uint64_t sqs_send_batch(struct aws_client *client, const char *url, const struct sqs_send *entries,
+                        size_t count, sqs_batch_done done, void *context) {
+    struct fake_call *call = new_call(OP_SEND, url, (void (*)(void))done);
+    size_t bytes = 0;
+    call->count = count;
+    for (size_t i = 0; i < count; i++) {
+        call->sends[i] = entries[i];
+        char *body = malloc(entries[i].body_len + 1);
+        memcpy(body, entries[i].body, entries[i].body_len);
+        call->sends[i].body = body;
+        call->sends[i].group_id = strdup(entries[i].group_id);
+        call->sends[i].deduplication_id = strdup(entries[i].deduplication_id);
+        bytes += entries[i].body_len;
+    }
+    if (count == 0 || count > SQS_BATCH_MAX || bytes > SQS_PAYLOAD_MAX) {
+        pthread_mutex_lock(&client->server->lock);
+        snprintf(client->server->error, sizeof(client->server->error), "batch of %zu, %zu bytes",
+                 count, bytes);
+        pthread_mutex_unlock(&client->server->lock);
+    }
+    return submit(client, call, context);
+}
+
+static uint64_t receipts_call(struct aws_client *client, enum fake_op op, const char *url,
+                              const char *const *receipts, size_t count, sqs_batch_done done,
+                              void *context) {
+    struct fake_call *call = new_call(op, url, (void (*)(void))done);
+    call->count = count;
+    for (size_t i = 0; i < count; i++)
+        call->receipts[i] = strdup(receipts[i]);
+    return submit(client, call, context);
+}
+
+uint64_t sqs_delete_batch(struct aws_client *client, const char *url,
+                          const char *const *receipt_handles, size_t count, sqs_batch_done done,
+                          void *context) {
+    return receipts_call(client, OP_DELETE, url, receipt_handles, count, done, context);
+}
+
+uint64_t sqs_change_visibility_batch(struct aws_client *client, const char *url,
+                                     const char *const *receipt_handles, size_t count,
+                                     int visibility_s, sqs_batch_done done, void *context) {
+    (void)visibility_s;
+    return receipts_call(client, OP_VISIBILITY, url, receipt_handles, count, done, context);
+}
+
+uint64_t sqs_get_attributes(struct aws_client *client, const char *url, const char *const *names,
+                            size_t count, sqs_pairs_done done, void *context) {
+    (void)names;
+    (void)count;
+    return submit(client, new_call(OP_ATTRIBUTES, url, (void (*)(void))done), context);
+}
+
+uint64_t sqs_receive(struct aws_client *client, const char *url, const struct sqs_receive *in,
+                     sqs_receive_done done, void *context) {
+    struct fake_call *call = new_call(OP_RECEIVE, url, (void (*)(void))done);
+    call->receive = *in;
+    snprintf(call->attempt, sizeof(call->attempt), "%s", in->attempt_id);
+    return submit(client, call, context);
+}
+
+bool sqs_is_no_queue(const struct aws_error *error) {
+    return strcmp(error->code, "QueueDoesNotExist") == 0;
+}
+
+/* --- arrival at the server, answer, thread ---------------------------------------------------- */
+
+static void call_error(struct fake_call *call, const char *code, long status, bool may_have_run) {
+    call->failed = true;
+    snprintf(call->error.code, sizeof(call->error.code), "%s", code);
+    snprintf(call->error.message, sizeof(call->error.message), "injected");
+    snprintf(call->error.request_id, sizeof(call->error.request_id), "req-1");
+    call->error.status = status;
+    call->error.may_have_run = may_have_run;
+    call->error.attempts = 1;
+}
+
+/* Returns whether the call goes on to the queue. */
+static bool apply_fault(struct fake_call *call, const struct fake_fault *f) {
+    if (strcmp(f->kind, "throttle") == 0)
+        call_error(call, "RequestThrottled", 403, false);
+    else if (strcmp(f->kind, "reset") == 0)
+        call_error(call, AWS_CODE_CONNECT, 0, false);
+    else if (strcmp(f->kind, "internal") == 0)
+        call_error(call, "InternalFailure", 500, true);
+    else if (strcmp(f->kind, "denied") == 0)
+        call_error(call, "AccessDeniedException", 403, false);
+    else if (strcmp(f->kind, "noqueue") == 0)
+        call_error(call, "QueueDoesNotExist", 400, false);
+    else if (strcmp(f->kind, "lost") == 0)
+        call->lost = true;
+    else if (strcmp(f->kind, "odd") == 0)
+        call->odd = true; /* it runs, and the answer is an error that is final */
+    return !call->failed;
+}
+
+static void take_messages(struct fake_queue *q, struct fake_call *call) {
+    struct fake_message *got[SQS_BATCH_MAX];
+    size_t count = fake_receive(q, call->attempt, call->receive.max_messages, got);
+    for (size_t i = 0; i < count; i++) {
+        char receipt[32];
+        snprintf(receipt, sizeof(receipt), "%u.%u", got[i]->number, got[i]->receives);
+        char *body = malloc(got[i]->len + 1);
+        memcpy(body, got[i]->body, got[i]->len + 1);
+        call->messages[i] = (struct sqs_message){
+            .body = body,
+            .body_len = got[i]->len,
+            .receipt_handle = strdup(receipt),
+            .message_id = "m",
+            .deduplication_id = strdup(got[i]->dedup),
+            .receive_count = (int)got[i]->receives,
+        };
+    }
+    call->message_count = count;
+}
+
+static void entries_of(struct fake_queue *q, struct fake_call *call, const struct fake_fault *f) {
+    for (size_t i = 0; i < call->count; i++) {
+        struct sqs_outcome *o = &call->outcomes[i];
+        if (f && (f->entries >> i & 1)) {
+            o->sender_fault = strcmp(f->kind, "reject") == 0;
+            snprintf(o->code, sizeof(o->code), "%s", f->code);
+            continue;
+        }
+        o->ok = true;
+        if (call->op == OP_SEND) {
+            fake_send(q, &call->sends[i]);
+            continue;
+        }
+        o->ok = call->op == OP_DELETE ? fake_delete(q, call->receipts[i])
+                                      : fake_show(q, call->receipts[i]);
+        o->sender_fault = !o->ok;
+        snprintf(o->code, sizeof(o->code), "%s", o->ok ? "" : "InvalidParameterValue");
+    }
+}
+
+static bool with_entries(const struct fake_fault *f) {
+    return f && (strcmp(f->kind, "partial") == 0 || strcmp(f->kind, "reject") == 0);
+}
+
+/* Returns the delay of the answer in microseconds, or -1 when the call stays (a long poll). */
+static int64_t arrive(struct aws_client *client, struct fake_call *call) {
+    struct fake_server *s = client->server;
+    int64_t delay = s->latency_ms * 500, now = clock_mono_ms();
+    const struct fake_fault *f = NULL;
+    pthread_mutex_lock(&s->lock);
+    bool first = call->wait_until < 0;
+    if (first) {
+        struct fake_log *l = fake_note(s, call->op, call->target);
+        l->count = call->op == OP_CREATE ? 0 : call->count;
+        l->max = call->receive.max_messages;
+        l->wait = call->receive.wait_s;
+        l->client = client->number;
+        snprintf(l->what, sizeof(l->what), "%.39s",
+                 call->op == OP_SEND ? call->sends[0].deduplication_id : call->attempt);
+        call->wait_until = now + call->receive.wait_s * 1000;
+        f = fake_pick(s, call->op);
+        if (f) {
+            l->fault = f->kind;
+            delay += f->ms * 1000;
+            if (!apply_fault(call, f))
+                goto done;
+        }
+    }
+    if (call->op == OP_CREATE) {
+        struct fake_queue *q = fake_make(s, call->target, call->receive.visibility_s);
+        snprintf(q->note, sizeof(q->note), "%s", call->sends[0].body);
+        snprintf(call->url, sizeof(call->url), "%s", q->url);
+        goto done;
+    }
+    struct fake_queue *q = fake_find(s, call->target);
+    if (!q || now - q->made_ms < s->young_ms) {
+        call_error(call, "QueueDoesNotExist", 400, false);
+        goto done;
+    }
+    switch (call->op) {
+    case OP_URL:
+        snprintf(call->url, sizeof(call->url), "%s", q->url);
+        break;
+    case OP_DELETE_QUEUE:
+        q->deleted = true;
+        break;
+    case OP_ATTRIBUTES:
+        snprintf(call->url, sizeof(call->url), "%zu", fake_visible(q));
+        break;
+    case OP_RECEIVE:
+        take_messages(q, call);
+        if (call->message_count == 0 && now < call->wait_until)
+            delay = -1;
+        break;
+    default:
+        entries_of(q, call, with_entries(f) ? f : NULL);
+        break;
+    }
+done:
+    if (call->odd)
+        call_error(call, "OddFailure", 400, true);
+    if (call->lost && delay >= 0)
+        call_error(call, AWS_CODE_TIMEOUT, 0, true);
+    pthread_mutex_unlock(&s->lock);
+    return delay;
+}
+
+static void answer(struct fake_call *call) {
+    const struct aws_error *error = call->failed ? &call->error : NULL;
+    const struct sqs_pair pair = {"ApproximateNumberOfMessages", call->url};
+    switch (call->op) {
+    case OP_CREATE:
+    case OP_URL:
+        ((sqs_url_done)call->done)(call->context, error, error ? NULL : call->url);
+        break;
+    case OP_DELETE_QUEUE:
+        ((sqs_done)call->done)(call->context, error);
+        break;
+    case OP_ATTRIBUTES:
+        ((sqs_pairs_done)call->done)(call->context, error, error ? NULL : &pair, error ? 0 : 1);
+        break;
+    case OP_RECEIVE:
+        ((sqs_receive_done)call->done)(call->context, error, error ? NULL : call->messages,
+                                       error ? 0 : call->message_count);
+        break;
+    default:
+        ((sqs_batch_done)call->done)(call->context, error, error ? NULL : call->outcomes,
+                                     error ? 0 : call->count);
+        break;
+    }
+}
+
+enum { LOOK_AGAIN_US = 1000 };
+
+/* An arrival: the event becomes its answer, or looks again a little later. The call is out of
+** the list meanwhile and cannot be cancelled then, as one that has just been answered. */
+static void run_event(struct aws_client *client, struct fake_event *e) {
+    if (e->kind == EVENT_TASK) {
+        e->task(e->context);
+        free(e);
+    } else if (e->kind == EVENT_ARRIVE) {
+        int64_t delay = arrive(client, e->call);
+        pthread_mutex_lock(&client->lock);
+        if (delay >= 0)
+            e->kind = EVENT_ANSWER;
+        client_add(client, e, delay >= 0 ? delay : LOOK_AGAIN_US);
+        pthread_mutex_unlock(&client->lock);
+    } else {
+        pthread_mutex_lock(&client->lock);
+        client->open--;
+        pthread_mutex_unlock(&client->lock);
+        answer(e->call);
+        free_call(e->call);
+        free(e);
+    }
+}
+
+/* The end: calls are answered as cancelled, posted tasks run, timers are dropped. */
+static void drain(struct aws_client *client) {
+    while (client->events) {
+        struct fake_event *e = client->events;
+        client->events = e->next;
+        pthread_mutex_unlock(&client->lock);
+        if (e->kind == EVENT_TASK) {
+            if (e->id == 0)
+                e->task(e->context);
+            free(e);
+        } else {
+            call_error(e->call, AWS_CODE_CANCELLED, 0, false);
+            e->kind = EVENT_ANSWER;
+            run_event(client, e);
+        }
+        pthread_mutex_lock(&client->lock);
+    }
+}
+
+static void *client_thread(void *context) {
+    struct aws_client *client = context;
+    pthread_mutex_lock(&client->lock);
+    while (!client->ending) {
+        int64_t now = clock_mono_us();
+        struct fake_event *e = client->events;
+        if (e && e->at_us <= now) {
+            client->events = e->next;
+            pthread_mutex_unlock(&client->lock);
+            run_event(client, e);
+            pthread_mutex_lock(&client->lock);
+        } else if (e) {
+            struct timespec until = {.tv_sec = (time_t)(e->at_us / 1000000),
+                                     .tv_nsec = (long)(e->at_us % 1000000) * 1000};
+            pthread_cond_timedwait(&client->wake, &client->lock, &until);
+        } else
+            pthread_cond_wait(&client->wake, &client->lock);
+    }
+    drain(client);
+    pthread_mutex_unlock(&client->lock);
+    return NULL;
+}
+
+static struct aws_client *fake_client(struct fake_server *server) {
+    struct aws_client *client = calloc(1, sizeof(*client));
+    client->server = server;
+    pthread_mutex_lock(&server->lock);
+    server->refs++;
+    client->number = ++server->clients;
+    pthread_mutex_unlock(&server->lock);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&client->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&client->lock, NULL);
+    pthread_create(&client->thread, NULL, client_thread, client);
+    return client;
+}
+
+static size_t fake_client_open(struct aws_client *client) {
+    pthread_mutex_lock(&client->lock);
+    size_t open = client->open;
+    pthread_mutex_unlock(&client->lock);
+    return open;
+}
+
+static void fake_client_free(struct aws_client *client) {
+    pthread_mutex_lock(&client->lock);
+    client->ending = true;
+    pthread_cond_signal(&client->wake);
+    pthread_mutex_unlock(&client->lock);
+    pthread_join(client->thread, NULL);
+    pthread_cond_destroy(&client->wake);
+    pthread_mutex_destroy(&client->lock);
+    fake_release(client->server);
+    free(client);
+}
