@@ -1,0 +1,268 @@
+/* The state of one Lua state: client, hub, key, and the invocation that is running. See host.h and
+** binding.h. */
+#include "host/binding/host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "host/base/clock.h"
+#include "host/base/random.h"
+
+enum { DAY_MS = 24 * 60 * 60 * 1000, NO_DEADLINE_FINISH_MS = 60 * 1000, RUN_RANDOM = 10 };
+/* A tenth of the time that an invocation has is kept for its end, within these bounds. */
+enum { RESERVE_MIN_MS = 100, RESERVE_MAX_MS = 1000 };
+
+static char host_key; /* its address is the registry's key of the host */
+
+struct host *host_get(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key);
+    struct host *host = lua_touserdata(L, -1); /* the registry keeps it */
+    lua_pop(L, 1);
+    return host;
+}
+
+/* __gc: the last of the state's objects that is finalized, since it is the first that was made. */
+static int host_gc(lua_State *L) {
+    struct host *host = lua_touserdata(L, 1);
+    host->over = true;
+    if (host->hub != NULL) {
+        char error[1024];
+        if (!binding_finish(L, error, sizeof error))
+            lua_warning(L, error, 0);
+        calls_set_hub(&host->calls, NULL);
+        chan_hub_free(host->hub);
+        host->hub = NULL;
+    }
+    aws_client_free(host->client);
+    host->client = NULL;
+    if (host->calls_ready)
+        calls_destroy(&host->calls);
+    host->calls_ready = false;
+    envelope_key_wipe(&host->key);
+    host->key_loaded = false;
+    free(host->program_dir);
+    host->program_dir = NULL;
+    return 0;
+}
+
+/* --- invocations ----------------------------------------------------------------------------- */
+
+static long long limit_of(lua_State *L, const char *name, long long normal) {
+    const char *text = getenv(name);
+    if (text == NULL || text[0] == '\0')
+        return normal;
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || value < 0)
+        luaL_error(L, "%s is \"%s\": it should be a whole number", name, text);
+    return value;
+}
+
+/* A run names queues: what is not [a-z0-9] is left out. */
+static void set_run(struct host *host, const char *run) {
+    if (run == NULL || run[0] == '\0')
+        run = getenv("AWSYNC_RUN");
+    size_t n = 0;
+    for (; run != NULL && *run != '\0' && n + 1 < sizeof host->run; run++)
+        if (strchr("abcdefghijklmnopqrstuvwxyz0123456789", *run) != NULL)
+            host->run[n++] = *run;
+    host->run[n] = '\0';
+    if (n == 0)
+        random_name(host->run, RUN_RANDOM);
+}
+
+static void set_times(struct host *host, int64_t deadline_ms) {
+    int64_t wall = clock_wall_ms(), mono = clock_mono_ms();
+    host->expires_ms = deadline_ms > 0 ? deadline_ms : wall + DAY_MS;
+    host->wait_until = host->finish_until = CHAN_FOREVER;
+    if (deadline_ms <= 0)
+        return;
+    int64_t left = deadline_ms - wall, reserve = left / 10;
+    if (reserve < RESERVE_MIN_MS)
+        reserve = RESERVE_MIN_MS;
+    if (reserve > RESERVE_MAX_MS)
+        reserve = RESERVE_MAX_MS;
+    host->wait_until = mono + left - reserve;
+    host->finish_until = mono + left - reserve / 4;
+}
+
+/* Tells the hub and the client whose they are now. */
+static void pass_on(struct host *host) {
+    struct chan_invocation invocation = {
+        .invocation_id = host->request_id,
+        .run = host->run,
+        .function = host->function,
+        .expires_ms = host->expires_ms,
+    };
+    chan_hub_begin(host->hub, &invocation);
+    aws_client_set_trace_id(host->client, host->trace_id[0] != '\0' ? host->trace_id : NULL);
+}
+
+void binding_begin(lua_State *L, const struct binding_invocation *in) {
+    struct host *host = host_get(L);
+    if (in->request_id != NULL && in->request_id[0] != '\0')
+        snprintf(host->request_id, sizeof host->request_id, "%s", in->request_id);
+    else
+        random_uuid(host->request_id);
+    snprintf(host->function, sizeof host->function, "%s", in->function != NULL ? in->function : "");
+    snprintf(host->trace_id, sizeof host->trace_id, "%s", in->trace_id != NULL ? in->trace_id : "");
+    set_run(host, in->run);
+    set_times(host, in->deadline_ms);
+    host->depth = in->depth;
+    host->spawns = 0;
+    if (host->hub != NULL)
+        pass_on(host);
+    host->max_depth = limit_of(L, "AWSYNC_MAX_DEPTH", AWSYNC_MAX_DEPTH);
+    host->max_spawns = limit_of(L, "AWSYNC_MAX_SPAWNS", AWSYNC_MAX_SPAWNS);
+}
+
+bool binding_finish(lua_State *L, char *error_out, size_t error_size) {
+    struct host *host = host_get(L);
+    if (host == NULL || host->hub == NULL)
+        return true;
+    int64_t until = host->finish_until;
+    if (until == CHAN_FOREVER)
+        until = clock_mono_ms() + NO_DEADLINE_FINISH_MS;
+    bool ok = true;
+    if (calls_wait(&host->calls, until) != CALLS_OK) {
+        snprintf(error_out, error_size, "invoke: a call was not accepted before the time was over");
+        ok = false;
+    } else if (calls_take_failure(&host->calls, error_out, error_size)) {
+        ok = false;
+    }
+    struct chan_error error = {0};
+    enum chan_result result = chan_hub_finish(host->hub, until, &error);
+    calls_take_woken(&host->calls); /* an interruption does not outlive the finish */
+    /* CHAN_DELETED: the owner of a channel has left with values on their way to it. Nobody failed. */
+    if (result != CHAN_OK && result != CHAN_DELETED && ok) {
+        ok = false;
+        if (result == CHAN_TIMEOUT)
+            snprintf(error_out, error_size,
+                     "what was pushed was not acknowledged before the time was over");
+        else
+            snprintf(error_out, error_size, "%s", error.text);
+    }
+    return ok;
+}
+
+/* --- what operations need -------------------------------------------------------------------- */
+
+struct host *host_ready(lua_State *L) {
+    struct host *host = host_get(L);
+    if (host->over)
+        luaL_error(L, "awsync has ended with its Lua state");
+    if (host->calls_ready == false && !(host->calls_ready = calls_init(&host->calls)))
+        luaL_error(L, "not enough memory");
+    if (host->client == NULL && (host->client = aws_client_new(NULL)) == NULL)
+        luaL_error(L, "not enough memory");
+    if (host->hub == NULL) {
+        host->hub = chan_hub_new(host->client);
+        if (host->hub == NULL)
+            luaL_error(L, "not enough memory");
+        calls_set_hub(&host->calls, host->hub);
+        pass_on(host);
+    }
+    char refused[1024];
+    if (calls_take_failure(&host->calls, refused, sizeof refused))
+        luaL_error(L, "%s", refused);
+    return host;
+}
+
+void binding_set_program_dir(lua_State *L, const char *directory) {
+    struct host *host = host_get(L);
+    char *copy = strdup(directory);
+    if (copy == NULL)
+        luaL_error(L, "not enough memory");
+    free(host->program_dir);
+    host->program_dir = copy;
+}
+
+const struct envelope_key *binding_key(lua_State *L) {
+    struct host *host = host_get(L);
+    if (!host->key_loaded) {
+        char error[256] = "";
+        if (!envelope_key_load(&host->key, host->program_dir, error, sizeof error))
+            luaL_error(L, "%s", error);
+        host->key_loaded = true;
+    }
+    return &host->key;
+}
+
+struct codec_options host_codec_options(lua_State *L, struct host *host, const char *operation,
+                                        size_t limit) {
+    return (struct codec_options){
+        .operation = operation,
+        .limit = limit,
+        .key = binding_key(L),
+        .request_id = host->request_id,
+    };
+}
+
+/* Adds code and request id where the text does not have them. */
+static int raise_aws(lua_State *L, const struct chan_error *error) {
+    const struct aws_error *aws = &error->aws;
+    luaL_where(L, 1);
+    lua_pushstring(L, error->text[0] != '\0' ? error->text : aws->message);
+    int parts = 2;
+    if (aws->code[0] != '\0' && strstr(error->text, aws->code) == NULL) {
+        lua_pushfstring(L, ": %s: %s", aws->code, aws->message);
+        parts++;
+    }
+    if (aws->request_id[0] != '\0' && strstr(error->text, aws->request_id) == NULL) {
+        lua_pushfstring(L, " (request id %s)", aws->request_id);
+        parts++;
+    }
+    lua_concat(L, parts);
+    return lua_error(L);
+}
+
+void host_raise(lua_State *L, struct host *host, const char *operation, enum chan_result result,
+                const struct chan_error *error) {
+    char refused[1024];
+    switch (result) {
+    case CHAN_DELETED:
+        luaL_error(L, "%s: attempt to use a deleted channel", operation);
+        break;
+    case CHAN_INTERRUPTED:
+        if (calls_take_failure(&host->calls, refused, sizeof refused)) {
+            calls_take_woken(&host->calls);
+            luaL_error(L, "%s", refused);
+        }
+        if (!calls_take_woken(&host->calls))
+            luaL_error(L, "%s: interrupted", operation);
+        break;
+    case CHAN_CLOSED:
+        luaL_error(L, "%s: the channel is closed", operation);
+        break;
+    case CHAN_TIMEOUT:
+        host_out_of_time(L, operation);
+        break;
+    default:
+        raise_aws(L, error);
+    }
+}
+
+int host_out_of_time(lua_State *L, const char *operation) {
+    return luaL_error(L, "%s: the time of this invocation is almost over", operation);
+}
+
+void binding_open(lua_State *L) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key) == LUA_TNIL) {
+        struct host *host = lua_newuserdatauv(L, sizeof *host, 0);
+        memset(host, 0, sizeof *host);
+        lua_createtable(L, 0, 1);
+        lua_pushcfunction(L, host_gc);
+        lua_setfield(L, -2, "__gc");
+        lua_setmetatable(L, -2);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
+        channel_open_type(L);
+        raw_open_type(L);
+        binding_begin(L, &(struct binding_invocation){0});
+    }
+    lua_pop(L, 1);
+}

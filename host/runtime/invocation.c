@@ -1,0 +1,221 @@
+/* See invocation.h. */
+#include "host/runtime/invocation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <lauxlib.h>
+
+#include "host/aws/lambda.h"
+#include "host/base/clock.h"
+#include "host/binding/binding.h"
+#include "host/binding/codec.h"
+#include "host/json/json.h"
+#include "host/runtime/context.h"
+#include "host/runtime/failure.h"
+#include "host/runtime/handler.h"
+#include "host/runtime/log.h"
+
+/* Bytes. A text of the largest size that may go out at most doubles as a JSON string. */
+enum { PAYLOAD_MAX = 8 * 1024 * 1024, ANSWER_MAX = 2 * LAMBDA_SYNC_PAYLOAD_MAX + 1024 };
+
+struct work {
+    const struct runtime_event *event;
+    const char *error_type; /* of an error that is raised now */
+    struct buf payload;     /* of an envelope, when it is one */
+    struct buf answer;      /* JSON */
+};
+
+/* --- the result ------------------------------------------------------------------------------ */
+
+static void check_size(lua_State *L, struct work *work, size_t len) {
+    if (len <= LAMBDA_SYNC_PAYLOAD_MAX)
+        return;
+    work->error_type = ERROR_TOO_LARGE;
+    luaL_error(L, "the result has %I bytes as JSON; an answer may have %d", (LUAI_UACINT)len,
+               LAMBDA_SYNC_PAYLOAD_MAX);
+}
+
+/* Appends the JSON text at the stack's top to the answer and pops it. */
+static void take_text(lua_State *L, struct work *work) {
+    size_t len;
+    const char *text = lua_tolstring(L, -1, &len);
+    check_size(L, work, len); /* before there is a second copy of it */
+    if (!buf_add(&work->answer, text, len))
+        luaL_error(L, "not enough memory");
+    lua_pop(L, 1);
+}
+
+static bool is_response(lua_State *L, int idx) {
+    if (!lua_istable(L, idx))
+        return false;
+    lua_pushliteral(L, "statusCode");
+    bool there = lua_rawget(L, idx) != LUA_TNIL;
+    lua_pop(L, 1);
+    return there;
+}
+
+/* The handler's result at the stack's top. */
+static void answer_result(lua_State *L, struct work *work) {
+    int result = lua_gettop(L);
+    if (binding_unwrap_raw(L, result)) {
+        codec_encode_json(L, lua_gettop(L), "return");
+        take_text(L, work);
+        return;
+    }
+    codec_encode_json(L, result, "return");
+    if (is_response(L, result)) {
+        take_text(L, work);
+        return;
+    }
+    size_t len;
+    const char *body = lua_tolstring(L, -1, &len);
+    check_size(L, work, len);
+    struct json_writer w;
+    json_writer_init(&w, &work->answer);
+    json_object_begin(&w);
+    json_key(&w, "statusCode");
+    json_integer(&w, 200);
+    json_key(&w, "body");
+    json_string_n(&w, body, len);
+    json_object_end(&w);
+    if (!buf_ok(&work->answer))
+        luaL_error(L, "not enough memory");
+    check_size(L, work, work->answer.len);
+}
+
+static int encode_plain(lua_State *L) {
+    codec_encode_json(L, 1, "return");
+    return 1;
+}
+
+/* A call's result, which nobody waits for: itself where it has a JSON form that an answer can
+** carry, else null. */
+static void answer_call(lua_State *L, struct work *work) {
+    lua_pushcfunction(L, encode_plain);
+    lua_insert(L, -2);
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK || lua_rawlen(L, -1) > LAMBDA_SYNC_PAYLOAD_MAX) {
+        lua_pop(L, 1);
+        lua_pushliteral(L, "null");
+    }
+    take_text(L, work);
+}
+
+/* --- the two kinds of events ----------------------------------------------------------------- */
+
+static void begin(lua_State *L, const struct runtime_event *event,
+                  const struct envelope_claims *claims) {
+    struct binding_invocation invocation = {
+        .request_id = runtime_event_header(event, RUNTIME_REQUEST_ID),
+        .run = claims != NULL ? claims->run : NULL,
+        .function = claims != NULL ? claims->function : getenv("AWS_LAMBDA_FUNCTION_NAME"),
+        .trace_id = runtime_event_header(event, RUNTIME_TRACE_ID),
+        .depth = claims != NULL ? claims->depth : 0,
+        .deadline_ms = runtime_event_deadline(event),
+    };
+    binding_begin(L, &invocation);
+}
+
+static void run_event(lua_State *L, struct work *work) {
+    begin(L, work->event, NULL);
+    handler_push(L);
+    work->error_type = ERROR_EVENT;
+    codec_decode_json(L, buf_text(&work->event->body), work->event->body.len, "event");
+    work->error_type = ERROR_FUNCTION;
+    context_push(L, work->event);
+    lua_call(L, 2, 1);
+    work->error_type = ERROR_RESULT;
+    answer_result(L, work);
+}
+
+static void run_call(lua_State *L, struct work *work) {
+    const struct runtime_event *event = work->event;
+    const struct envelope_key *key = binding_key(L);
+    struct envelope_claims claims;
+    enum envelope_result result = envelope_open(key, buf_text(&event->body), event->body.len,
+                                                clock_wall_ms(), &claims, &work->payload);
+    if (result != ENVELOPE_OK)
+        luaL_error(L, "the call is refused: %s", envelope_result_text(result));
+    begin(L, event, &claims);
+    struct codec_options options = {
+        .operation = "call",
+        .limit = PAYLOAD_MAX,
+        .key = key,
+        .request_id = runtime_event_header(event, RUNTIME_REQUEST_ID),
+    };
+    int arguments = codec_decode_call(L, buf_text(&work->payload), work->payload.len, &options);
+    buf_free(&work->payload);
+    work->error_type = ERROR_FUNCTION;
+    lua_call(L, arguments, 1);
+    work->error_type = ERROR_RESULT;
+    answer_call(L, work);
+}
+
+/* 1: the work. Its buffers belong to the caller, who outlives an error that is raised here. */
+static int run(lua_State *L) {
+    struct work *work = lua_touserdata(L, 1);
+    if (envelope_is(buf_text(&work->event->body), work->event->body.len)) {
+        work->error_type = ERROR_ENVELOPE;
+        run_call(L, work);
+    } else {
+        run_event(L, work);
+    }
+    return 0;
+}
+
+/* --- the answer ------------------------------------------------------------------------------ */
+
+static enum runtime_result answer_failure(struct runtime *runtime,
+                                          const struct runtime_event *event,
+                                          const struct failure *failure) {
+    struct buf body, cause;
+    buf_init(&body, LAMBDA_SYNC_PAYLOAD_MAX);
+    buf_init(&cause, LAMBDA_SYNC_PAYLOAD_MAX);
+    struct runtime_error error = {.type = failure->type, .body = "{}", .body_len = 2};
+    if (failure_body(failure, &body)) {
+        error.body = buf_text(&body);
+        error.body_len = body.len;
+    }
+    bool traced = runtime_event_header(event, RUNTIME_TRACE_ID)[0] != '\0';
+    if (traced && failure_cause(failure, runtime->root, &cause))
+        error.cause = buf_text(&cause);
+    enum runtime_result result = runtime_api_fail(runtime->api, event, &error);
+    buf_free(&body);
+    buf_free(&cause);
+    return result;
+}
+
+enum runtime_result invocation_handle(struct runtime *runtime, const struct runtime_event *event) {
+    struct work work = {.event = event, .error_type = ERROR_FUNCTION};
+    struct failure failure;
+    buf_init(&work.payload, PAYLOAD_MAX);
+    buf_init(&work.answer, ANSWER_MAX);
+    failure_init(&failure);
+    log_set_request(runtime_event_header(event, RUNTIME_REQUEST_ID));
+    runtime->current = event;
+
+    bool ok = failure_call(runtime->L, run, &work, &work.error_type, &failure);
+    char undone[1024] = "";
+    if (!binding_finish(runtime->L, undone, sizeof undone)) {
+        if (ok)
+            failure_set(&failure, ERROR_DELIVERY, "%s", undone);
+        else
+            log_line(LOG_LEVEL_ERROR, "%s", undone);
+        ok = false;
+    }
+    if (!ok)
+        failure_log(&failure);
+    fflush(stdout); /* the process may be frozen as soon as the answer is out */
+
+    enum runtime_result result =
+        ok ? runtime_api_respond(runtime->api, event, buf_text(&work.answer), work.answer.len)
+           : answer_failure(runtime, event, &failure);
+    if (result != RUNTIME_OK)
+        log_line(LOG_LEVEL_ERROR, "%s", runtime_api_message(runtime->api));
+    runtime->current = NULL;
+    log_set_request("");
+    failure_free(&failure);
+    buf_free(&work.payload);
+    buf_free(&work.answer);
+    return result;
+}
