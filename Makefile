@@ -7,6 +7,8 @@
 #   make SANITIZE=address test    the specs under ASan and UBSan
 #   make SANITIZE=thread test     the specs under TSan
 #   make fuzz SECONDS=60          each libFuzzer target for so long (clang)
+#   make conformance              boto3 and the AWS CLI against the engine (installs them in build/)
+#   make valgrind                 the README's program under valgrind
 #   make deps       installs what is missing (Debian, Ubuntu)
 #   make clean
 
@@ -70,7 +72,7 @@ PROBES      := $(patsubst spec/probe/%.c,$(BUILD)/spec/probe/%.so,$(wildcard spe
 PROGRAMS    := $(BUILD)/bootstrap $(BUILD)/awsync $(BUILD)/lua/awsync/core.so $(LUA_MODULES)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps run test lint format clean specs-ready fuzz
+.PHONY: all deps run test lint format clean specs-ready fuzz conformance valgrind
 
 all: $(PROGRAMS)
 
@@ -150,6 +152,13 @@ fuzz: $(FUZZERS)
 	  build/fuzz/$$f -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1 -verbosity=0 \
 	    build/fuzz/found/$$f spec/fuzz/corpus/$$f; done
 
+conformance: deps
+	@$(MAKE) --no-print-directory all
+	@AWSYNC_BUILD=$(BUILD) tools/conformance
+
+valgrind: all
+	@AWSYNC_BUILD=$(BUILD) tools/valgrind examples/squares.lua
+
 C_FILES := $(shell git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null)
 lint: deps
 	luacheck -q lua examples spec
@@ -160,6 +169,9 @@ lint: deps
 
 format:
 	clang-format -i $(C_FILES)
+
+# bootstrap-static, rock, image, and what proves each of them.
+include packaging/static.mk packaging/rock.mk packaging/image.mk
 
 clean:
 	rm -rf build

@@ -90,18 +90,18 @@ void sigv4_signed_free(struct sigv4_signed *out);
 
 /*
 ** Header form. Signs host, content-type and every x-amz-* header given, and x-amz-date and (with a
-** token) x-amz-security-token, which the caller adds to the request as given here; nothing else, so
-** never what proxies and connections change. An empty session token counts as none.
+** token) x-amz-security-token, which the caller adds to the request as given here; nothing else,
+** so never what proxies and connections change. An empty session token counts as none.
 **
-** SIGV4_BAD_INPUT: not exactly one host; a name that is no token; control characters (a folded line
-** is allowed); x-amz-date that does not fit scope->wall_ms to the second; another token than
+** SIGV4_BAD_INPUT: not exactly one host; a name that is no token; control characters (a folded
+** line is allowed); x-amz-date that does not fit scope->wall_ms to the second; another token than
 ** the credentials'; x-amz-content-sha256 that is not the body's hash; a target that is presigned,
 ** has a '#' or is over 128 KiB; more than 10,000 headers or 1 MiB of signed ones; '/', ',' or
-*blanks
-** in key id, region or service, or these over 128, 64 and 64 bytes; a secret over 1024 bytes.
+** blanks in key id, region or service, or these over 128, 64 and 64 bytes; a secret over 1024
+** bytes.
 **
-** cache and stages may be NULL; without a cache the algorithms are fetched each time, too.
-** out is zeroed first; the caller frees it by sigv4_signed_free, also after an error.
+** cache and stages may be NULL; without a cache the algorithms are fetched each time, too. out is
+** zeroed first; the caller frees it by sigv4_signed_free, also after an error.
 */
 enum sigv4_result sigv4_sign(const struct sigv4_request *request,
                              const struct sigv4_credentials *credentials,
@@ -139,12 +139,11 @@ struct sigv4_identity {
 };
 
 /*
-** Verifies header or presigned form. The SignedHeaders list decides what is signed: a listed header
-** that is not there is SIGV4_INCOMPLETE; host not listed, or in the header form an x-amz-* header
-*of
-** the request not listed, is SIGV4_MISMATCH (as AWS answers). Both forms at once, a part twice or
-** two Authorization headers are SIGV4_INCOMPLETE. The order of the tests: form, signed headers,
-** scope, key, token, time, signature. Signature and token are compared in constant time.
+** Verifies header or presigned form. The SignedHeaders list decides what is signed: a listed
+** header that is not there is SIGV4_INCOMPLETE; host not listed, or in the header form an x-amz-*
+** header of the request not listed, is SIGV4_MISMATCH (as AWS answers). Both forms at once, a part
+** twice or two Authorization headers are SIGV4_INCOMPLETE. The order of the tests: form, signed
+** headers, scope, key, token, time, signature. Signature and token are compared in constant time.
 ** The date is that of X-Amz-Date, else of Date. identity (may be NULL) is filled as far as it was
 ** read, also after an error. stages (may be NULL) has what was computed: the right signature of
 ** somebody else's request, so never show it.

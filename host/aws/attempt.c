@@ -8,8 +8,7 @@
 
 enum { TIMEOUT_MS = 60000, SKEW_TOOK_MAX_MS = 900000 };
 
-/* --- one attempt -------------------------------------------------------------------------------
- */
+/* --- one attempt ------------------------------------------------------------------------------ */
 
 void attempt_begin(void *context) {
     struct request *r = context;
@@ -117,11 +116,10 @@ void attempt_keys_ready(void *context, struct credentials *got, const struct aws
     }
 }
 
-/* --- the answer --------------------------------------------------------------------------------
- */
+/* --- the answer ------------------------------------------------------------------------------- */
 
 /* The service's clock counts, once it differs by minutes. Cached answers and slow ones say nothing
- * of now. */
+** of now. */
 static void learn_clock(struct request *r) {
     struct headers headers = http_headers(&r->exchange);
     const char *date = headers_get(headers, "date");
@@ -190,7 +188,7 @@ static void again_after(struct request *r, int64_t delay_ms, aws_task task) {
 }
 
 /* Once each: a wrong clock has been set right, expired keys can be had anew. Neither costs
- * anything. */
+** anything. */
 static bool cured(struct request *r) {
     int64_t learned = r->client->skew_ms - r->signed_skew;
     if (r->exchange.outcome != HTTP_ANSWERED)

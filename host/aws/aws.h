@@ -1,11 +1,9 @@
 /*
 ** The AWS client: configuration, credentials, one I/O thread, signed requests with retries.
 **
-** A client has one thread on a curl multi handle, started by the first request. Every callback runs
-*on that
-** thread, must not block and must not free the client. All functions here may be called from any
-*thread,
-** also from a callback, unless they say otherwise.
+** A client has one thread on a curl multi handle, started by the first request. Every callback
+** runs on that thread, must not block and must not free the client. All functions here may be
+** called from any thread, also from a callback, unless they say otherwise.
 */
 #ifndef AWSYNC_AWS_H
 #define AWSYNC_AWS_H
@@ -52,23 +50,21 @@ struct aws_options {
 
 struct aws_client;
 /* options may be NULL and are copied. Reads no file and opens no connection before it is needed.
-*NULL: out of memory.
-** The keys in the environment are read again for each request on the I/O thread: once a request was
-*made, the process
-** must not change its environment (setenv is not safe beside getenv in other threads). */
+** NULL: out of memory. The keys in the environment are read again for each request on the I/O
+** thread: once a request was made, the process must not change its environment (setenv is not safe
+** beside getenv in other threads). */
 struct aws_client *aws_client_new(const struct aws_options *options);
 /* Ends the thread; requests under way get AWS_CODE_CANCELLED first. NULL is allowed. Not from a
- * callback. */
+** callback. */
 void aws_client_free(struct aws_client *client);
 /* The region in use, or NULL when none is configured. Borrowed for the client's life. */
 const char *aws_client_region(struct aws_client *client);
-/* The X-Amzn-Trace-Id of requests made from now on; NULL: none. The runtime gives each invocation's
-*own: Lambda's
-** loop detection follows it. Text with control characters is taken as NULL. */
+/* The X-Amzn-Trace-Id of requests made from now on; NULL: none. The runtime gives each
+** invocation's own: Lambda's loop detection follows it. Text with control characters is taken as
+** NULL. */
 void aws_client_set_trace_id(struct aws_client *client, const char *trace_id);
 
-/* --- one request -------------------------------------------------------------------------------
- */
+/* --- one request ------------------------------------------------------------------------------ */
 
 struct aws_header {
     const char *name, *value;
@@ -101,29 +97,25 @@ const char *aws_response_header(const struct aws_response *response, const char 
 typedef void (*aws_done)(void *context, const struct aws_response *response);
 
 /* Sends a request and calls done exactly once. Returns an id for aws_cancel; 0 when memory ran out
- * (done is not called). */
+** (done is not called). */
 uint64_t aws_submit(struct aws_client *client, const struct aws_request *request, aws_done done,
                     void *context);
 /* The request's done is called soon with AWS_CODE_CANCELLED, unless it has been called already. */
 void aws_cancel(struct aws_client *client, uint64_t id);
 
-/* --- the I/O thread for the rooms above --------------------------------------------------------
- */
+/* --- the I/O thread for the rooms above ------------------------------------------------------- */
 
 typedef void (*aws_task)(void *context);
 /* Runs task on the I/O thread, soon, in the order of the calls. False when memory ran out. Tasks
-*that the end of the client
-** finds waiting are still run. */
+** that the end of the client finds waiting are still run. */
 bool aws_post(struct aws_client *client, aws_task task, void *context);
-/* Runs task on the I/O thread after delay_ms. Returns an id for aws_timer_cancel; 0 when memory ran
-*out.
-** Timers that the end of the client finds waiting are dropped. */
+/* Runs task on the I/O thread after delay_ms. Returns an id for aws_timer_cancel; 0 when memory
+** ran out. Timers that the end of the client finds waiting are dropped. */
 uint64_t aws_timer(struct aws_client *client, int64_t delay_ms, aws_task task, void *context);
 /* On the I/O thread: the task will not run. From others: it may be running just now. */
 void aws_timer_cancel(struct aws_client *client, uint64_t id);
 
-/* --- waiting for one answer: command line and tests --------------------------------------------
- */
+/* --- waiting for one answer: command line and tests ------------------------------------------- */
 
 struct aws_answer { /* owned copy of a response; free by aws_answer_free */
     struct aws_error error;

@@ -138,8 +138,7 @@ const char *aws_response_header(const struct aws_response *response, const char 
     return headers != NULL ? headers_get(*headers, name) : NULL;
 }
 
-/* --- waiting for one answer --------------------------------------------------------------------
- */
+/* --- waiting for one answer ------------------------------------------------------------------- */
 
 struct call {
     pthread_mutex_t lock;

@@ -1,7 +1,7 @@
 /*
-** What the client is to use: region, endpoints, limits; from options, environment and shared files.
-** Source: AWS SDKs and Tools Reference Guide (settings, service-specific endpoints, FIPS and
-*dual-stack endpoints).
+** What the client is to use: region, endpoints, limits; from options, environment and shared
+** files. Source: AWS SDKs and Tools Reference Guide (settings, service-specific endpoints, FIPS
+** and dual-stack endpoints).
 */
 #ifndef AWSYNC_AWS_CONFIG_H
 #define AWSYNC_AWS_CONFIG_H
@@ -30,8 +30,7 @@ struct config {
 };
 
 /* Reads environment and files. False with a message in error when nothing can be done with them (a
-*file that cannot be
-** read, a profile that is not there); config_free is due in both cases. */
+** file that cannot be read, a profile that is not there); config_free is due in both cases. */
 bool config_load(struct config *config, const struct aws_options *options, char *error,
                  size_t error_size);
 void config_free(struct config *config);
@@ -44,8 +43,7 @@ void config_section(const struct ini *file, const char *profile, char *out, size
 const char *config_env(const char *name);
 
 /* Cuts a URL into an endpoint. False with a message when it is none of http or https, has user
-*information, a query,
-** a fragment, or characters that a URL cannot have. */
+** information, a query, a fragment, or characters that a URL cannot have. */
 bool endpoint_parse(struct endpoint *out, const char *url, const char *region, char *error,
                     size_t error_size);
 /* AWS's own endpoint of a service. */

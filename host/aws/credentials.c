@@ -9,8 +9,7 @@
 #include "host/base/secret.h"
 #include "host/json/json.h"
 
-/* --- a set of keys -----------------------------------------------------------------------------
- */
+/* --- a set of keys ---------------------------------------------------------------------------- */
 
 struct credentials *credentials_new(const char *id, const char *secret, const char *token,
                                     int64_t expires_ms, enum credentials_source source) {
@@ -81,8 +80,7 @@ struct credentials *credentials_parse(const char *text, size_t len, enum credent
     return c;
 }
 
-/* --- the chain ---------------------------------------------------------------------------------
- */
+/* --- the chain -------------------------------------------------------------------------------- */
 
 struct provider {
     struct io *io;
@@ -161,7 +159,7 @@ static struct credentials *from_section(const struct ini *file, const char *sect
 }
 
 /* A profile that gets its keys in a way that needs more than a file: better to say so than to use
- * other keys. */
+** other keys. */
 static void refuse_indirect(const struct ini *file, const char *section, const char *profile,
                             struct aws_error *error) {
     static const char *const ways[] = {"role_arn",
@@ -235,8 +233,7 @@ static void fetched(void *context, struct credentials *got, const char *message)
         p->again_ms = clock_mono_ms() + CREDENTIALS_AGAIN_MS;
     if (got != NULL) {
         /* Static stability: the metadata service that cannot renew keys still gives the old ones,
-        *which
-        ** other services go on to accept. They are used for five to ten minutes more. */
+        ** which other services go on to accept. They are used for five to ten minutes more. */
         if (stale)
             got->expires_ms = now + CREDENTIALS_REFRESH_MS * 2 +
                               (int64_t)(random_unit() * CREDENTIALS_REFRESH_MS);

@@ -29,17 +29,16 @@ struct credentials *credentials_new(const char *id, const char *secret, const ch
 struct credentials *credentials_keep(struct credentials *credentials);
 /* Wipes and frees with the last reference. NULL is allowed. */
 void credentials_release(struct credentials *credentials);
-/* Reads the JSON that container endpoint and instance metadata give. NULL with a message, which has
- * no secret. */
+/* Reads the JSON that container endpoint and instance metadata give. NULL with a message, which
+** has no secret. */
 struct credentials *credentials_parse(const char *text, size_t len, enum credentials_source source,
                                       char *error, size_t error_size);
 
-/* --- fetching over HTTP: container endpoint, instance metadata ---------------------------------
- */
+/* --- fetching over HTTP: container endpoint, instance metadata -------------------------------- */
 
 struct fetch;
 /* got: one reference for the callee, or NULL with a message. The fetch is over and freed when this
- * returns. */
+** returns. */
 typedef void (*fetch_done)(void *context, struct credentials *got, const char *message);
 /* NULL: out of memory; done is not called. Otherwise done is called later, never from within. */
 struct fetch *fetch_container(struct io *io, fetch_done done, void *context);
@@ -50,15 +49,14 @@ void fetch_cancel(struct fetch *fetch);
 /* True when the environment names a container endpoint. */
 bool container_wanted(void);
 /* Its URL by the rules for hosts: https anywhere; http only for loopback and the addresses of ECS
- * and EKS. */
+** and EKS. */
 bool container_url(char *out, size_t size, char *error, size_t error_size);
 /* False when AWS_EC2_METADATA_DISABLED says so. */
 bool instance_wanted(void);
 /* Endpoint of the metadata service, without a slash at the end. */
 void instance_endpoint(char *out, size_t size);
 
-/* --- the chain ---------------------------------------------------------------------------------
- */
+/* --- the chain -------------------------------------------------------------------------------- */
 
 enum {
     CREDENTIALS_REFRESH_MS =

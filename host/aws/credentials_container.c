@@ -1,5 +1,5 @@
 /* The container endpoint of ECS, EKS and their like: one GET, with a token that is read anew each
- * time. */
+** time. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* Instance metadata (IMDSv2): a session token, the role's name, its keys. Version 1, without a
-*token, where there is
-** no version 2 and it is not forbidden. */
+** token, where there is no version 2 and it is not forbidden. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

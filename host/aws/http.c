@@ -109,8 +109,7 @@ void http_headers_free(struct http_exchange *x) {
     x->request_headers = NULL;
 }
 
-/* --- callbacks of libcurl ----------------------------------------------------------------------
- */
+/* --- callbacks of libcurl --------------------------------------------------------------------- */
 
 static size_t on_body(char *data, size_t size, size_t count, void *context) {
     struct http_exchange *x = context;
@@ -147,8 +146,7 @@ static int on_seek(void *context, curl_off_t offset, int origin) {
     return CURL_SEEKFUNC_FAIL;
 }
 
-/* --- handles -----------------------------------------------------------------------------------
- */
+/* --- handles ---------------------------------------------------------------------------------- */
 
 /* What all exchanges have in common is set once for a handle. */
 static CURL *new_easy(void) {
@@ -201,12 +199,11 @@ static void give_back(struct http *http, struct http_exchange *x) {
         curl_easy_cleanup(easy);
 }
 
-/* --- begin and end -----------------------------------------------------------------------------
- */
+/* --- begin and end ---------------------------------------------------------------------------- */
 
 /* After a freeze the kept-alive connections are dead without knowing it: the other end has long
-*closed them. They are
-** dropped as soon as nothing is under way; until then new exchanges take fresh ones. */
+** closed them. They are dropped as soon as nothing is under way; until then new exchanges take
+** fresh ones. */
 static bool check_frozen(struct http *http) {
     int64_t gap = clock_wall_ms() - clock_mono_ms();
     int64_t jump = gap - http->clock_gap;
@@ -246,6 +243,15 @@ static void set_body(struct http_exchange *x) {
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, x->method);
 }
 
+/* Who has to vouch for the server: the user's bundle, else what is built in, else libcurl's default.
+** A handle of the pool may have served an exchange of the other kind before. */
+static CURLcode set_trust(CURL *easy, const char *ca_bundle) {
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, NULL);
+    if (ca_bundle != NULL)
+        return curl_easy_setopt(easy, CURLOPT_CAINFO, ca_bundle);
+    return roots_use != NULL ? roots_use(easy) : CURLE_OK;
+}
+
 static bool refuse(struct http_exchange *x, enum http_outcome outcome, const char *message) {
     x->outcome = outcome;
     error_copy(x->message, sizeof x->message, message);
@@ -278,10 +284,8 @@ bool http_begin(struct http *http, struct http_exchange *x) {
     /* A request without a body is whole with its headers: libcurl would send it again. */
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh || (x->once && x->body_len == 0) ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, x->no_proxy ? "*" : NULL);
-    if (x->ca_bundle != NULL && set == CURLE_OK)
-        set = curl_easy_setopt(easy, CURLOPT_CAINFO, x->ca_bundle);
-    else if (roots_use != NULL && set == CURLE_OK)
-        set = roots_use(easy);
+    if (set == CURLE_OK)
+        set = set_trust(easy, x->ca_bundle);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->message);

@@ -1,9 +1,8 @@
 /*
 ** HTTP exchanges on the I/O thread: a curl multi handle with its kept-alive connections.
 **
-** An exchange belongs to its caller and must stay where it is from http_begin until done was called
-*or http_abort has
-** returned. Everything but http_wake is for the I/O thread only.
+** An exchange belongs to its caller and must stay where it is from http_begin until done was
+** called or http_abort has returned. Everything but http_wake is for the I/O thread only.
 */
 #ifndef AWSYNC_AWS_HTTP_H
 #define AWSYNC_AWS_HTTP_H
@@ -62,7 +61,7 @@ void http_exchange_init(struct http_exchange *exchange, bool secret);
 /* Frees what the exchange owns. It must not be under way. */
 void http_exchange_free(struct http_exchange *exchange);
 /* Adds a header to the request; value NULL: libcurl is not to send it of its own. False: out of
- * memory. */
+** memory. */
 bool http_header_add(struct http_exchange *exchange, const char *name, const char *value);
 /* Wipes and frees the request's headers: some are secrets. */
 void http_headers_free(struct http_exchange *exchange);
@@ -76,7 +75,7 @@ struct http *http_new(void);
 /* No exchange may be under way. */
 void http_free(struct http *http);
 /* Sends the request. False: it could not be begun, outcome and message say why and done is not
- * called. */
+** called. */
 bool http_begin(struct http *http, struct http_exchange *exchange);
 /* Ends an exchange without calling done. Nothing happens when it is not under way. */
 void http_abort(struct http *http, struct http_exchange *exchange);

@@ -73,8 +73,7 @@ void io_wake(struct io *io) {
         http_wake(io->http);
 }
 
-/* --- tasks -------------------------------------------------------------------------------------
- */
+/* --- tasks ------------------------------------------------------------------------------------ */
 
 bool io_post_locked(struct io *io, struct io_post *post) {
     post->next = NULL;
@@ -127,8 +126,7 @@ static bool run_posts(struct io *io) {
     return any;
 }
 
-/* --- timers ------------------------------------------------------------------------------------
- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 uint64_t io_timer(struct io *io, int64_t delay_ms, aws_task task, void *context) {
     struct timer *t = calloc(1, sizeof *t);
@@ -196,8 +194,7 @@ static void run_timers(struct io *io) {
     }
 }
 
-/* --- the thread --------------------------------------------------------------------------------
- */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 static int poll_time(struct io *io, bool *stop) {
     int64_t wait = POLL_MAX_MS;

@@ -1,7 +1,6 @@
 /*
 ** The I/O thread: tasks from other threads, timers, HTTP exchanges. Started by the first task or
-*timer.
-** It blocks all signals, so that they reach the program's own threads.
+** timer. It blocks all signals, so that they reach the program's own threads.
 */
 #ifndef AWSYNC_AWS_IO_H
 #define AWSYNC_AWS_IO_H
@@ -21,7 +20,7 @@ struct io_post {
 };
 
 /* on_end runs on the thread when it is to end, again and again until no task is left: it cancels
- * what is under way. */
+** what is under way. */
 struct io *io_new(aws_task on_end, void *context);
 /* Ends the thread. Tasks that wait are run, timers dropped. */
 void io_free(struct io *io);
@@ -38,7 +37,7 @@ void io_timer_cancel(struct io *io, uint64_t id);
 void io_lock(struct io *io);
 void io_unlock(struct io *io);
 /* Under the lock: appends a post and returns true when io_wake is due after the unlock. The thread
- * must run. */
+** must run. */
 bool io_post_locked(struct io *io, struct io_post *post);
 void io_wake(struct io *io);
 enum io_handle { IO_TIMER, IO_REQUEST };

@@ -1,5 +1,5 @@
 /* Lambda's Invoke (API version 2015-03-31). As sqs.h: one callback on the I/O thread, inputs
- * copied. */
+** copied. */
 #ifndef AWSYNC_AWS_LAMBDA_H
 #define AWSYNC_AWS_LAMBDA_H
 

@@ -6,8 +6,7 @@
 static void begin(void *context);
 static void cancel(void *context);
 
-/* --- making and ending -------------------------------------------------------------------------
- */
+/* --- making and ending ------------------------------------------------------------------------ */
 
 static void request_free(struct request *r) {
     if (r == NULL)
@@ -257,8 +256,7 @@ void request_cancel_all(struct aws_client *client) {
         fail_cancelled(client->first);
 }
 
-/* --- beginning ---------------------------------------------------------------------------------
- */
+/* --- beginning -------------------------------------------------------------------------------- */
 
 static void pump(void *context) {
     struct aws_client *client = context;

@@ -1,7 +1,6 @@
 /*
-** When to send again: pure logic, without clocks and without chance of its own.
-** Source: the retry rules of the AWS SDKs of 2026 (three attempts, token bucket of 500, jittered
-*backoff).
+** When to send again: pure logic, without clocks and without chance of its own. Source: the retry
+** rules of the AWS SDKs of 2026 (three attempts, token bucket of 500, jittered backoff).
 */
 #ifndef AWSYNC_AWS_RETRY_H
 #define AWSYNC_AWS_RETRY_H
@@ -23,7 +22,7 @@ enum {
 /* status 0: no answer came. code: shape name; query_code: the older name or "". */
 enum retry_class retry_classify(long status, const char *code, const char *query_code);
 /* True when this answer says that the request was refused before it ran: a throttle, or a resource
- * not ready. */
+** not ready. */
 bool retry_did_not_run(long status, const char *code, const char *query_code);
 bool retry_is_expired_token(const char *code);
 /* True for an error that a wrong clock brings about. */
@@ -34,7 +33,7 @@ int64_t retry_delay_ms(enum retry_class class, int retry, double random);
 /* The same after the server's wish (`x-amz-retry-after`, milliseconds; -1: none). */
 int64_t retry_hint_ms(int64_t delay_ms, int64_t hint_ms);
 /* Milliseconds of `x-amz-retry-after` or, in seconds or as a date, `Retry-After`; either may be
- * NULL. -1: none. */
+** NULL. -1: none. */
 int64_t retry_read_hint(const char *amz, const char *http, int64_t now_ms);
 
 struct retry_bucket {

@@ -25,8 +25,7 @@ struct call {
     size_t count;       /* batch: entries */
 };
 
-/* --- requests ----------------------------------------------------------------------------------
- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 /* A request being written. */
 struct draft {
@@ -133,8 +132,7 @@ failed:
     return id;
 }
 
-/* --- answers -----------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 /* An answer as a tree: NULL with an error. A body of nothing is an empty object. */
 static struct json_tree *read_answer(const struct aws_response *response, struct aws_error *error) {
@@ -263,8 +261,7 @@ static void receive_done(void *context, const struct aws_response *response) {
     free(call);
 }
 
-/* --- queues ------------------------------------------------------------------------------------
- */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 uint64_t sqs_create_queue(struct aws_client *client, const char *name,
                           const struct sqs_pair *attributes, size_t attribute_count,
@@ -341,8 +338,7 @@ uint64_t sqs_list_tags(struct aws_client *client, const char *url, sqs_pairs_don
     return send_draft(client, "ListQueueTags", &d, &call, pairs_done, -1);
 }
 
-/* --- messages ----------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 uint64_t sqs_send_batch(struct aws_client *client, const char *url, const struct sqs_send *entries,
                         size_t count, sqs_batch_done done, void *context) {

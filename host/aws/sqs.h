@@ -1,9 +1,8 @@
 /*
 ** SQS by its JSON protocol (API version 2012-11-05). Each call is sent at once and answered by its
-*callback on the
-** I/O thread, exactly once; error is NULL on success and then the answer is valid. All inputs are
-*copied.
-** Returns as aws_submit: an id, or 0 when memory ran out and the callback will not be called.
+** callback on the I/O thread, exactly once; error is NULL on success and then the answer is valid.
+** All inputs are copied. Returns as aws_submit: an id, or 0 when memory ran out and the callback
+** will not be called.
 */
 #ifndef AWSYNC_AWS_SQS_H
 #define AWSYNC_AWS_SQS_H
@@ -30,7 +29,7 @@ uint64_t sqs_tag_queue(struct aws_client *client, const char *url, const struct 
                        size_t tag_count, sqs_done done, void *context);
 
 /* One page of queue names that begin with prefix (NULL: all). token NULL: the first; next_token
- * NULL: that was the last. */
+** NULL: that was the last. */
 typedef void (*sqs_list_done)(void *context, const struct aws_error *error, const char *const *urls,
                               size_t count, const char *next_token);
 uint64_t sqs_list_queues(struct aws_client *client, const char *prefix, const char *token,
@@ -43,8 +42,7 @@ uint64_t sqs_get_attributes(struct aws_client *client, const char *url, const ch
 uint64_t sqs_list_tags(struct aws_client *client, const char *url, sqs_pairs_done done,
                        void *context);
 
-/* --- messages ----------------------------------------------------------------------------------
- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 struct sqs_send {
     const char *body;
@@ -60,9 +58,8 @@ struct sqs_outcome { /* of one entry of a batch */
     char message[256];
 };
 /* outcomes: one for each entry, in their order. Valid only without an error of the whole call.
-*Entries that failed by the
-** service's fault are not sent again here: that is the caller's to do, with the same deduplication
-*id. */
+** Entries that failed by the service's fault are not sent again here: that is the caller's to do,
+** with the same deduplication id. */
 typedef void (*sqs_batch_done)(void *context, const struct aws_error *error,
                                const struct sqs_outcome *outcomes, size_t count);
 /* 1..SQS_BATCH_MAX entries of SQS_PAYLOAD_MAX bytes together. */
@@ -93,7 +90,7 @@ struct sqs_message {
     int64_t sent_ms;              /* SentTimestamp */
 };
 /* messages are borrowed for the callback. Their MD5 has been checked: one that differs is an error
- * of the call. */
+** of the call. */
 typedef void (*sqs_receive_done)(void *context, const struct aws_error *error,
                                  const struct sqs_message *messages, size_t count);
 uint64_t sqs_receive(struct aws_client *client, const char *url, const struct sqs_receive *in,

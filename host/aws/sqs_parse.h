@@ -6,13 +6,11 @@
 #include "host/json/json.h"
 
 /* The messages of a ReceiveMessage answer; *out is freed by the caller. False with an error: a
-*member is missing, or a
-** body's MD5 differs. */
+** member is missing, or a body's MD5 differs. */
 bool sqs_read_messages(const struct json_value *root, struct sqs_message **out, size_t *count,
                        struct aws_error *error);
 /* The outcomes of a batch of count entries with the ids 0..count-1. An entry that the answer does
-*not name has failed
-** by the service's fault. */
+** not name has failed by the service's fault. */
 void sqs_read_outcomes(const struct json_value *root, struct sqs_outcome *out, size_t count);
 /* The string members of an object (NULL: none); *out is freed by the caller. False: out of memory.
  */

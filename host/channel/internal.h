@@ -178,8 +178,7 @@ struct chan_hub {
     unsigned quick_ops;
 };
 
-/* --- hub.c: all with the lock held, where not said otherwise ------------------------------------
- */
+/* --- hub.c: all with the lock held, where not said otherwise ---------------------------------- */
 
 /* Has chan_step called soon. False: out of memory; the next mark tries again. */
 bool hub_mark(struct chan *c);
@@ -208,14 +207,12 @@ void hub_unlock(struct chan_hub *hub);
 void hub_op_begin(struct chan_hub *hub);
 void hub_op_end(struct chan_hub *hub);
 
-/* --- finish.c -----------------------------------------------------------------------------------
- */
+/* --- finish.c --------------------------------------------------------------------------------- */
 
 /* Drops all work that waits and cancels what is under way. */
 void chan_abort(struct chan *c);
 
-/* --- fault.c ------------------------------------------------------------------------------------
- */
+/* --- fault.c ---------------------------------------------------------------------------------- */
 
 enum verdict { VERDICT_AGAIN, VERDICT_GIVE_UP, VERDICT_GONE };
 /* What to do about a failed request: sets the backoff for VERDICT_AGAIN. error NULL: it could not
@@ -238,8 +235,7 @@ void fault_remember(struct chan *c, const char *operation, const struct aws_erro
 enum chan_result fault_report(struct chan *c, struct chan_error *error);
 void fault_forget(struct chan *c);
 
-/* --- queue.c ------------------------------------------------------------------------------------
- */
+/* --- queue.c ---------------------------------------------------------------------------------- */
 
 void queue_step(struct chan *c, int64_t now);
 /* The queue is there and usable. */
@@ -250,8 +246,7 @@ void queue_gone(struct chan *c);
 /* What every operation asks first: CHAN_OK, CHAN_INTERRUPTED, CHAN_DELETED or CHAN_FAILED. */
 enum chan_result queue_state(struct chan *c, const char *operation, struct chan_error *error);
 
-/* --- sender.c -----------------------------------------------------------------------------------
- */
+/* --- sender.c --------------------------------------------------------------------------------- */
 
 void sender_step(struct chan *c, int64_t now);
 void sender_init(struct chan *c);
@@ -274,8 +269,7 @@ void receiver_drop(struct chan *c);
 /* Nothing of this channel is on its way to SQS: what a receive finds now is all there is. */
 bool receiver_quiet(const struct chan *c);
 
-/* --- ack.c --------------------------------------------------------------------------------------
- */
+/* --- ack.c ------------------------------------------------------------------------------------ */
 
 void ack_init(struct chan *c);
 void ack_step(struct chan *c, int64_t now);

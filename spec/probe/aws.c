@@ -35,8 +35,7 @@ struct ticket {
     lua_Integer tag;
 };
 
-/* --- results -----------------------------------------------------------------------------------
- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 static struct result *result_new(const struct ticket *t, struct json_writer *w) {
     struct result *r = calloc(1, sizeof *r);
@@ -212,8 +211,7 @@ static void on_task(void *context) {
     deliver(context, r, &w);
 }
 
-/* --- the client --------------------------------------------------------------------------------
- */
+/* --- the client ------------------------------------------------------------------------------- */
 
 static struct station *check_station(lua_State *L) {
     struct station **s = luaL_checkudata(L, 1, CLIENT);
@@ -447,8 +445,7 @@ static int client_timer_cancel(lua_State *L) {
     return 0;
 }
 
-/* --- SQS and Lambda ----------------------------------------------------------------------------
- */
+/* --- SQS and Lambda --------------------------------------------------------------------------- */
 
 /* Pairs of a table field; texts stay on the stack. */
 static size_t field_pairs(lua_State *L, int table, const char *name, struct sqs_pair *out) {

@@ -72,8 +72,7 @@ static const char *field(lua_State *L, const char *name) {
 }
 
 /* config{region=, endpoint=, profile=, max_attempts=, ca_bundle=} -> table | nil, message. An
-*endpoint that cannot be
-** made is its message instead of a table. */
+** endpoint that cannot be made is its message instead of a table. */
 static int config(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     struct aws_options options = {.region = field(L, "region"),
@@ -163,8 +162,7 @@ static int credentials(lua_State *L) {
     return 3;
 }
 
-/* --- retries -----------------------------------------------------------------------------------
- */
+/* --- retries ---------------------------------------------------------------------------------- */
 
 static const char *const classes[] = {"never", "transient", "throttle", NULL};
 
@@ -198,7 +196,7 @@ static int read_hint(lua_State *L) {
 }
 
 /* bucket(steps...) -> tokens after each, prices: steps "transient", "throttle", "ok", or a number
- * given back */
+** given back */
 static int bucket(lua_State *L) {
     struct retry_bucket b = {RETRY_BUCKET};
     int steps = lua_gettop(L);
@@ -228,8 +226,7 @@ static int is_skew(lua_State *L) {
     return 1;
 }
 
-/* --- errors and ids ----------------------------------------------------------------------------
- */
+/* --- errors and ids --------------------------------------------------------------------------- */
 
 /* error(status, header lines with NULs, body) -> code, query code, message, request id */
 static int read_error(lua_State *L) {
@@ -246,8 +243,7 @@ static int read_error(lua_State *L) {
 }
 
 /* Adds count objects, removes every other one and adds as many anew: no old id may work, every new
-*one must.
-** handles(count) -> good */
+** one must. handles(count) -> good */
 static int ids(lua_State *L) {
     lua_Integer count = luaL_checkinteger(L, 1);
     struct handles h = {0};

@@ -1,5 +1,5 @@
 /* The channel room as specs see it, over an SQS in memory with faults to order: servers, hubs and
- * channels as objects. */
+** channels as objects. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -483,8 +483,8 @@ static void *race(void *context) {
     return NULL;
 }
 
-/* race{url=, workers=, job=ms, patience=ms, unordered=}: a list of numbers for each worker, whether
- * all ended well */
+/* race{url=, workers=, job=ms, patience=ms, unordered=}: a list of numbers for each worker,
+** whether all ended well */
 static int s_race(lua_State *L) {
     struct racer racers[RACE_MAX];
     struct fake_server *s = check_server(L);

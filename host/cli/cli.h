@@ -1,0 +1,75 @@
+/*
+** The command line `awsync`: a command is a file with one function, listed in main.c.
+**
+** Standard output carries the result alone; logs and messages go to standard error. Exit status:
+** 0, 1 when the function (or the engine) failed, 2 for wrong usage, 128 + N after signal N.
+*/
+#ifndef AWSYNC_CLI_H
+#define AWSYNC_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "host/base/buf.h"
+#include "host/engine/engine.h"
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_SIGNAL = 128 };
+
+/* Each gets the arguments from the command's own name on and returns the exit status. */
+int cli_run(int argc, char **argv);
+int cli_serve(int argc, char **argv);
+int cli_invoke(int argc, char **argv);
+
+/* Writes `awsync: ...` and a newline to standard error. */
+void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* --- options.c: the options that run and serve share ------------------------------------------ */
+
+struct cli_options {
+    const char *file;  /* borrowed from argv, as all texts here */
+    const char *event; /* JSON text or `@FILE`; NULL: `{}` */
+    int concurrency, memory_mb, timeout_s, port;
+    bool quiet, help;
+};
+enum cli_accepts { CLI_EVENT = 1, CLI_PORT = 2 };
+
+/* Reads argv into out. False for wrong usage: the message is written. accepts: which of the
+** options that are not common to all commands there are (CLI_EVENT | CLI_PORT). */
+bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned accepts);
+
+/* --- program.c: a Lua file as a function ------------------------------------------------------ */
+
+struct cli_program {
+    char *root;         /* folder of the file, absolute: LAMBDA_TASK_ROOT */
+    char *handler;      /* `squares.main` */
+    char name[65];      /* name of the function: `squares` */
+    char *bootstrap;    /* path of the runtime */
+    char **environment; /* NAME=value for the workers, ended by NULL */
+    char run[17];       /* id of this run */
+};
+/* False when the file or the runtime is not there; the message is written. Free by
+** cli_program_free, also then. */
+bool cli_program_open(struct cli_program *out, const char *file);
+/* Wipes what is secret. */
+void cli_program_free(struct cli_program *program);
+
+/* Appends the event's text; checks that it is JSON. False: the message is written. */
+bool cli_event_read(struct buf *out, const char *event);
+
+/* --- session.c: an engine with a program, and the signals that end it ------------------------- */
+
+struct cli_session {
+    struct engine *engine;
+    int signals; /* signalfd of SIGINT and SIGTERM */
+    bool quiet;
+};
+/* Blocks the signals for all threads to come and starts the engine. False: the message is written.
+ */
+bool cli_session_start(struct cli_session *session, const struct cli_options *options,
+                       const struct cli_program *program);
+/* The signal that has come, or 0. Waits up to timeout_ms (-1: for ever) for one, or for wake (a
+** descriptor; -1: none) to be readable. */
+int cli_session_wait(struct cli_session *session, int wake, int timeout_ms);
+void cli_session_end(struct cli_session *session);
+
+#endif

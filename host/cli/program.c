@@ -1,0 +1,190 @@
+/* A Lua file as a function: its folder, its handler, its name, the runtime that loads it. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/base/random.h"
+#include "host/base/secret.h"
+#include "host/cli/cli.h"
+#include "host/json/json.h"
+
+extern char **environ;
+
+enum { EVENT_MAX = 6291456 };
+
+/* The runtime lies beside this program. */
+static char *find_bootstrap(void) {
+    char self[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (len < 0)
+        return NULL;
+    self[len] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash == NULL)
+        return NULL;
+    *slash = '\0';
+    char *path = NULL;
+    if (asprintf(&path, "%s/bootstrap", self) < 0)
+        return NULL;
+    if (access(path, X_OK) != 0) {
+        cli_error("%s: the runtime is not there: %s", path, strerror(errno));
+        free(path);
+        return NULL;
+    }
+    return path;
+}
+
+/* Function names of Lambda are [a-zA-Z0-9-_]{1,64}. */
+static void function_name(char out[65], const char *base, size_t len) {
+    if (len > 64)
+        len = 64;
+    for (size_t i = 0; i < len; i++) {
+        char c = base[i];
+        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '_' || c == '-';
+        out[i] = fits ? c : '-';
+    }
+    out[len] = '\0';
+}
+
+static bool starts_with(const char *text, const char *prefix) {
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* The workers see this process's own variables but for those that AWS and the platform define. */
+static bool belongs_to_worker(const char *variable) {
+    static const char *const reserved[] = {"AWS_",    "_HANDLER=",   "_X_AMZN_",
+                                           "LAMBDA_", "AWSYNC_RUN=", "AWSYNC_KEY="};
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+        if (starts_with(variable, reserved[i]))
+            return false;
+    return true;
+}
+
+/* The key that signs spawned calls: the user's, or one for this run. */
+static char *key_variable(void) {
+    const char *given = getenv("AWSYNC_KEY");
+    char *variable = NULL;
+    if (given != NULL && given[0] != '\0')
+        return asprintf(&variable, "AWSYNC_KEY=%s", given) < 0 ? NULL : variable;
+    unsigned char bytes[32];
+    char hex[2 * sizeof bytes + 1];
+    random_bytes(bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+    if (asprintf(&variable, "AWSYNC_KEY=%s", hex) < 0)
+        variable = NULL;
+    secret_wipe(bytes, sizeof bytes);
+    secret_wipe(hex, sizeof hex);
+    return variable;
+}
+
+static bool make_environment(struct cli_program *out) {
+    size_t count = 0;
+    while (environ[count] != NULL)
+        count++;
+    out->environment = calloc(count + 3, sizeof *out->environment);
+    if (out->environment == NULL)
+        return false;
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        if (belongs_to_worker(environ[i]) && (out->environment[n] = strdup(environ[i])) != NULL)
+            n++;
+    if ((out->environment[n] = key_variable()) == NULL)
+        return false;
+    n++;
+    if (asprintf(&out->environment[n], "AWSYNC_RUN=%s", out->run) < 0) {
+        out->environment[n] = NULL;
+        return false;
+    }
+    return true;
+}
+
+bool cli_program_open(struct cli_program *out, const char *file) {
+    *out = (struct cli_program){0};
+    struct stat info;
+    char path[PATH_MAX];
+    if (realpath(file, path) == NULL || stat(path, &info) != 0) {
+        cli_error("%s: %s", file, strerror(errno));
+        return false;
+    }
+    char *slash = strrchr(path, '/');
+    char *base = slash + 1;
+    size_t len = strlen(base);
+    if (S_ISDIR(info.st_mode) || len <= 4 || strcmp(base + len - 4, ".lua") != 0) {
+        cli_error("%s: not a Lua file; its name has to end in .lua", file);
+        return false;
+    }
+    if (access(path, R_OK) != 0) {
+        cli_error("%s: %s", file, strerror(errno));
+        return false;
+    }
+    len -= 4;
+    function_name(out->name, base, len);
+    random_name(out->run, 8);
+    if (asprintf(&out->handler, "%.*s.main", (int)len, base) < 0)
+        out->handler = NULL;
+    *slash = '\0';
+    out->root = strdup(path[0] != '\0' ? path : "/");
+    if (out->root == NULL || out->handler == NULL || !make_environment(out)) {
+        cli_error("out of memory");
+        return false;
+    }
+    out->bootstrap = find_bootstrap();
+    return out->bootstrap != NULL;
+}
+
+void cli_program_free(struct cli_program *program) {
+    free(program->root);
+    free(program->handler);
+    free(program->bootstrap);
+    for (char **v = program->environment; v != NULL && *v != NULL; v++)
+        secret_free(*v);
+    free(program->environment);
+    *program = (struct cli_program){0};
+}
+
+static bool read_file(struct buf *out, const char *path) {
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        cli_error("--event: %s: %s", path, strerror(errno));
+        return false;
+    }
+    char block[16384];
+    size_t n;
+    while ((n = fread(block, 1, sizeof block, file)) > 0 && buf_add(out, block, n)) {
+    }
+    bool failed = ferror(file) != 0;
+    fclose(file);
+    if (failed)
+        cli_error("--event: %s cannot be read", path);
+    else if (!buf_ok(out))
+        cli_error("--event: %s is over Lambda's limit of %d bytes", path, EVENT_MAX);
+    return !failed && buf_ok(out);
+}
+
+bool cli_event_read(struct buf *out, const char *event) {
+    buf_init(out, EVENT_MAX);
+    if (event == NULL)
+        event = "{}";
+    if (event[0] == '@') {
+        if (!read_file(out, event + 1))
+            return false;
+    } else if (!buf_adds(out, event)) {
+        cli_error("--event: over Lambda's limit of %d bytes", EVENT_MAX);
+        return false;
+    }
+    struct json_reader reader;
+    json_reader_init(&reader, buf_text(out), out->len, JSON_DEPTH_DEFAULT);
+    if (!json_skip(&reader, json_next(&reader)) || json_next(&reader) != JSON_END) {
+        char why[128];
+        json_reader_message(&reader, why, sizeof why);
+        cli_error("--event is no JSON: %s", why);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,310 @@
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+
+#include "host/base/random.h"
+#include "host/engine/auth.h"
+#include "host/engine/call.h"
+#include "host/engine/front.h"
+#include "host/engine/http.h"
+#include "host/engine/lambda_invoke.h"
+#include "host/engine/sqs.h"
+#include "host/engine/sts.h"
+
+/* Above the 6 MiB of an invocation, so that the service itself refuses what is a little too large.
+ */
+#define MAX_BODY    (16 * 1024 * 1024)
+#define BACKLOG     4096
+#define MAX_HEADERS 64 /* on the stack; more cost a malloc */
+
+struct front {
+    struct evhttp *http;
+    const struct engine_config *config;
+    struct figures *figures;
+    struct front_services services;
+    struct auth *auth;
+};
+
+struct service_call {
+    struct front *front;
+    struct evhttp_request *request;
+    const char *body; /* of the request's buffer */
+    size_t body_len;
+    char *query; /* within path's memory */
+    void (*gone)(void *context);
+    void *gone_context;
+    bool watched;
+    bool by_worker;
+    char request_id[RANDOM_UUID_SIZE];
+    char path[]; /* the target, cut at its `?` */
+};
+
+/* --- service.h: what a service reads ---------------------------------------------------------- */
+
+static const char *method_text(enum evhttp_cmd_type type) {
+    switch (type) {
+    case EVHTTP_REQ_GET:
+        return "GET";
+    case EVHTTP_REQ_POST:
+        return "POST";
+    case EVHTTP_REQ_PUT:
+        return "PUT";
+    case EVHTTP_REQ_DELETE:
+        return "DELETE";
+    case EVHTTP_REQ_HEAD:
+        return "HEAD";
+    default:
+        return "PATCH";
+    }
+}
+
+const char *service_method(const struct service_call *call) {
+    return method_text(evhttp_request_get_command(call->request));
+}
+
+const char *service_path(const struct service_call *call) {
+    return call->path;
+}
+
+const char *service_query(const struct service_call *call) {
+    return call->query;
+}
+
+const char *service_header(const struct service_call *call, const char *name) {
+    return evhttp_find_header(evhttp_request_get_input_headers(call->request), name);
+}
+
+const char *service_body(const struct service_call *call, size_t *len_out) {
+    *len_out = call->body_len;
+    return call->body;
+}
+
+const char *service_request_id(const struct service_call *call) {
+    return call->request_id;
+}
+
+const char *service_host(const struct service_call *call) {
+    const char *host = service_header(call, "Host");
+    return host != NULL ? host : "127.0.0.1";
+}
+
+/* The scope of a call that was let in names the engine's region, that of one refused nothing sure.
+ */
+const char *service_region(const struct service_call *call) {
+    return call->front->config->region;
+}
+
+const char *service_account(const struct service_call *call) {
+    return call->front->config->account;
+}
+
+bool call_by_worker(const struct service_call *call) {
+    return call->by_worker;
+}
+
+/* --- service.h: what a service answers -------------------------------------------------------- */
+
+void service_set_header(struct service_call *call, const char *name, const char *value) {
+    evhttp_add_header(evhttp_request_get_output_headers(call->request), name, value);
+}
+
+static const char *reason_text(int status) {
+    static const struct {
+        int status;
+        const char *text;
+    } reasons[] = {
+        {200, "OK"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {400, "Bad Request"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {413, "Request Entity Too Large"},
+        {429, "Too Many Requests"},
+    };
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (reasons[i].status == status)
+            return reasons[i].text;
+    return status < 500 ? "Error" : "Internal Server Error";
+}
+
+void service_answer(struct service_call *call, int status, const char *content_type,
+                    const void *body, size_t len) {
+    struct evhttp_request *request = call->request;
+
+    service_set_header(call, "x-amzn-RequestId", call->request_id);
+    if (content_type != NULL && len > 0)
+        service_set_header(call, "Content-Type", content_type);
+    if (len > 0)
+        evbuffer_add(evhttp_request_get_output_buffer(request), body, len);
+    if (call->watched)
+        http_unwatch(request);
+    free(call);
+    evhttp_send_reply(request, status, reason_text(status), NULL);
+}
+
+static void connection_gone(struct evhttp_connection *connection, void *context) {
+    struct service_call *call = context;
+
+    (void)connection;
+    call->watched = false; /* evhttp has let go of the request: it is freed by the answer */
+    if (call->gone != NULL)
+        call->gone(call->gone_context);
+}
+
+void service_on_gone(struct service_call *call, void (*gone)(void *context), void *context) {
+    call->gone = gone;
+    call->gone_context = context;
+    call->watched = true;
+    http_watch(call->request, connection_gone, call);
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+static bool is_digits(const char *text, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+    return true;
+}
+
+/* `/2015-03-31/...`: Lambda's paths begin with a date, nobody else's do. */
+static bool is_lambda_path(const char *path) {
+    return strlen(path) > 11 && path[0] == '/' && is_digits(path + 1, 4) && path[5] == '-' &&
+           is_digits(path + 6, 2) && path[8] == '-' && is_digits(path + 9, 2) && path[11] == '/';
+}
+
+/* What AWS tells by the host, the engine has to tell by the request's form. */
+static enum auth_service service_of(const struct service_call *call) {
+    const char *authorization;
+
+    if (is_lambda_path(call->path))
+        return AUTH_LAMBDA;
+    if (service_header(call, "X-Amz-Target") != NULL)
+        return AUTH_SQS;
+    authorization = service_header(call, "Authorization");
+    if (authorization != NULL)
+        return strstr(authorization, "/sts/aws4_request") != NULL ? AUTH_STS : AUTH_SQS;
+    return strstr(call->query, "Action=GetCallerIdentity") != NULL ||
+                   strstr(call->body, "Action=GetCallerIdentity") != NULL
+               ? AUTH_STS
+               : AUTH_SQS;
+}
+
+static void verify(struct front *front, enum auth_service service, struct evhttp_request *request,
+                   const struct service_call *call, struct auth_result *out) {
+    struct sigv4_header on_stack[MAX_HEADERS];
+    struct sigv4_header *headers = on_stack;
+    struct evkeyvalq *input = evhttp_request_get_input_headers(request);
+    struct evkeyval *item;
+    size_t count = 0;
+
+    for (item = TAILQ_FIRST(input); item != NULL; item = TAILQ_NEXT(item, next))
+        count++;
+    if (count > MAX_HEADERS && (headers = malloc(count * sizeof(*headers))) == NULL) {
+        *out = (struct auth_result){.result = SIGV4_NO_MEMORY};
+        return;
+    }
+    count = 0;
+    for (item = TAILQ_FIRST(input); item != NULL; item = TAILQ_NEXT(item, next))
+        headers[count++] = (struct sigv4_header){item->key, item->value};
+
+    auth_verify(front->auth, service,
+                &(struct sigv4_request){.method = service_method(call),
+                                        .target = evhttp_request_get_uri(request),
+                                        .headers = headers,
+                                        .header_count = count,
+                                        .body = call->body,
+                                        .body_len = call->body_len},
+                out);
+    if (headers != on_stack)
+        free(headers);
+}
+
+static struct service_call *call_new(struct front *front, struct evhttp_request *request) {
+    const char *target = evhttp_request_get_uri(request);
+    size_t len = strlen(target);
+    struct service_call *call = malloc(sizeof(*call) + len + 2);
+    char *mark;
+
+    if (call == NULL)
+        return NULL;
+    *call = (struct service_call){.front = front, .request = request};
+    random_uuid(call->request_id);
+    memcpy(call->path, target, len + 1);
+    call->path[len + 1] = '\0'; /* the query of a target that has none */
+    mark = memchr(call->path, '?', len);
+    if (mark != NULL)
+        *mark = '\0';
+    call->query = mark != NULL ? mark + 1 : call->path + len + 1;
+    call->body = http_body(request, &call->body_len);
+    return call;
+}
+
+static void on_request(struct evhttp_request *request, void *context) {
+    struct front *front = context;
+    struct service_call *call = call_new(front, request);
+    struct auth_result who;
+    enum auth_service service;
+
+    if (call == NULL) {
+        evhttp_send_reply(request, 500, "Internal Server Error", NULL);
+        return;
+    }
+    service = service_of(call);
+    verify(front, service, request, call, &who);
+    if (who.result != SIGV4_OK) {
+        auth_refuse(front->auth, service, &who, call);
+        return;
+    }
+    call->by_worker = who.by_worker;
+    switch (service) {
+    case AUTH_LAMBDA:
+        lambda_invoke_call(front->config, front->services.function, call);
+        break;
+    case AUTH_STS:
+        sts_call(front->config, call);
+        break;
+    case AUTH_SQS:
+        sqs_service_call(front->services.sqs, call);
+        figures_queues(front->figures, sqs_service_queue_count(front->services.sqs));
+        break;
+    }
+}
+
+struct front *front_new(struct event_base *base, const struct engine_config *config,
+                        struct figures *figures, int *port_out) {
+    struct front *front = calloc(1, sizeof(*front));
+
+    if (front == NULL)
+        return NULL;
+    front->config = config;
+    front->figures = figures;
+    front->http = http_listen(base, port_out, BACKLOG, MAX_BODY);
+    if (front->http == NULL) {
+        free(front);
+        return NULL;
+    }
+    return front;
+}
+
+bool front_open(struct front *front, const struct front_services *services) {
+    front->services = *services;
+    front->auth = auth_new(front->config);
+    if (front->auth == NULL)
+        return false;
+    evhttp_set_gencb(front->http, on_request, front);
+    return true;
+}
+
+void front_free(struct front *front) {
+    if (front == NULL)
+        return;
+    evhttp_free(front->http);
+    auth_free(front->auth);
+    free(front);
+}

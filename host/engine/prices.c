@@ -1,0 +1,28 @@
+#include "host/engine/prices.h"
+
+const struct prices prices_list = {
+    .region = "us-east-1",
+    .date = "2026",
+    .source = "aws.amazon.com/sqs/pricing and aws.amazon.com/lambda/pricing: the common published "
+              "prices, x86, the first tier",
+    .sqs_standard = 0.40 / 1e6,
+    .sqs_fifo = 0.50 / 1e6,
+    .lambda_request = 0.20 / 1e6,
+    .lambda_gb_second = 0.0000166667,
+};
+
+struct cost prices_estimate(const struct engine_usage *usage) {
+    const struct prices *p = &prices_list;
+    struct cost cost = {0};
+    for (int i = 0; i < ENGINE_SQS_OPERATIONS; i++) {
+        cost.standard_units += usage->sqs[i].units[ENGINE_STANDARD];
+        cost.fifo_units += usage->sqs[i].units[ENGINE_FIFO];
+    }
+    cost.gb_seconds = (double)usage->billed_ms / 1000 * usage->memory_mb / 1024;
+    cost.sqs_standard = (double)cost.standard_units * p->sqs_standard;
+    cost.sqs_fifo = (double)cost.fifo_units * p->sqs_fifo;
+    cost.lambda_requests = (double)usage->attempts * p->lambda_request;
+    cost.lambda_duration = cost.gb_seconds * p->lambda_gb_second;
+    cost.total = cost.sqs_standard + cost.sqs_fifo + cost.lambda_requests + cost.lambda_duration;
+    return cost;
+}

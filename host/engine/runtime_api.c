@@ -1,0 +1,287 @@
+/*
+** The Runtime API, version 2018-06-01, of one worker: each has an address of its own, as every
+** sandbox has. Answers and states follow AWS's runtime interface emulator.
+*/
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+
+#include "host/base/clock.h"
+#include "host/engine/function.h"
+#include "host/engine/http.h"
+#include "host/json/json.h"
+
+#define PREFIX      "/2018-06-01/runtime/"
+#define BACKLOG     16
+#define MAX_BODY    (256 * 1024 * 1024) /* so that an answer too large is read and refused by us */
+#define ERROR_MAX   8192
+#define STATUS_JSON "{\"status\":\"OK\"}"
+
+static void answer(struct evhttp_request *request, int status, const char *reason, const char *body,
+                   size_t len) {
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
+                      "application/json");
+    evbuffer_add(evhttp_request_get_output_buffer(request), body, len);
+    evhttp_send_reply(request, status, reason, NULL);
+}
+
+static void accept_answer(struct evhttp_request *request) {
+    answer(request, 202, "Accepted", STATUS_JSON, sizeof(STATUS_JSON) - 1);
+}
+
+static void refuse(struct evhttp_request *request, int status, const char *type,
+                   const char *message) {
+    struct buf body;
+    struct json_writer json;
+
+    buf_init(&body, ERROR_MAX);
+    json_writer_init(&json, &body);
+    json_object_begin(&json);
+    json_member(&json, "errorMessage", message);
+    json_member(&json, "errorType", type);
+    json_object_end(&json);
+    answer(request, status, type, buf_text(&body), body.len);
+    buf_free(&body);
+}
+
+static const char *header(struct evhttp_request *request, const char *name) {
+    return evhttp_find_header(evhttp_request_get_input_headers(request), name);
+}
+
+/* `Runtime.ExitError`, `Function.Unknown`: (Runtime|Function)\.[A-Z][a-zA-Z]+ */
+static bool is_error_type(const char *text) {
+    if (strncmp(text, "Runtime.", 8) == 0)
+        text += 8;
+    else if (strncmp(text, "Function.", 9) == 0)
+        text += 9;
+    else
+        return false;
+    if (*text < 'A' || *text > 'Z' || text[1] == '\0')
+        return false;
+    while (*++text != '\0')
+        if (!((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z')))
+            return false;
+    return true;
+}
+
+static const char *error_type(struct evhttp_request *request) {
+    const char *type = header(request, "Lambda-Runtime-Function-Error-Type");
+    return type != NULL && is_error_type(type) ? type : "Runtime.Unknown";
+}
+
+/* --- next ------------------------------------------------------------------------------------- */
+
+static void connection_gone(struct evhttp_connection *connection, void *context) {
+    struct worker *w = context;
+    struct evhttp_request *request = w->asking;
+
+    (void)connection;
+    if (request == NULL)
+        return;
+    function_worker_left(w->function, w);
+    evhttp_request_free(request); /* evhttp has let go of it */
+}
+
+void runtime_api_give(struct worker *w) {
+    const struct engine_config *config = w->function->config;
+    const struct invocation *inv = w->invocation;
+    struct evhttp_request *request = w->asking;
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+    struct buf deadline;
+
+    w->asking = NULL;
+    http_unwatch(request);
+    buf_init(&deadline, 32);
+    buf_addf(&deadline, "%lld",
+             (long long)(clock_wall_ms() + (int64_t)config->timeout_s * 1000 -
+                         (clock_mono_us() - inv->started_us) / 1000));
+    evhttp_add_header(headers, "Lambda-Runtime-Aws-Request-Id", inv->request_id);
+    evhttp_add_header(headers, "Lambda-Runtime-Invocation-Id", inv->invocation_id);
+    evhttp_add_header(headers, "Lambda-Runtime-Deadline-Ms", buf_text(&deadline));
+    evhttp_add_header(headers, "Lambda-Runtime-Invoked-Function-Arn", config->function_arn);
+    if (inv->trace_id != NULL)
+        evhttp_add_header(headers, "Lambda-Runtime-Trace-Id", inv->trace_id);
+    if (inv->client_context != NULL)
+        evhttp_add_header(headers, "Lambda-Runtime-Client-Context", inv->client_context);
+    if (inv->tenant_id != NULL)
+        evhttp_add_header(headers, "Lambda-Runtime-Aws-Tenant-Id", inv->tenant_id);
+    buf_free(&deadline);
+    answer(request, 200, "OK", inv->payload, inv->payload_len);
+}
+
+static void on_next(struct worker *w, struct evhttp_request *request) {
+    if ((w->state != WORKER_STARTING && w->state != WORKER_ANSWERED) || w->asking != NULL) {
+        refuse(request, 403, "InvalidStateTransition",
+               "Transition from the present state to Ready is not allowed");
+        return;
+    }
+    http_watch(request, connection_gone, w);
+    function_worker_asks(w->function, w, request);
+}
+
+/* --- response, error -------------------------------------------------------------------------- */
+
+/* Refuses an answer that does not belong to what the worker is doing. */
+static bool may_answer(struct worker *w, struct evhttp_request *request, const char *id) {
+    const struct invocation *inv = w->invocation;
+    const char *invocation_id = header(request, "Lambda-Runtime-Invocation-Id");
+
+    if (inv != NULL && w->state == WORKER_BUSY && strcmp(inv->request_id, id) == 0) {
+        if (invocation_id == NULL || strcmp(invocation_id, inv->invocation_id) == 0)
+            return true;
+        refuse(request, 410, "InvocationTimedOut", "The invocation is over");
+    } else if (function_is_late(w->function, id)) {
+        refuse(request, 410, "InvocationTimedOut", "The invocation has timed out");
+    } else if (strcmp(w->answered_id, id) == 0) {
+        refuse(request, 403, "InvalidStateTransition", "The invocation has been answered");
+    } else {
+        refuse(request, 400, "InvalidRequestID", "Invalid request ID");
+    }
+    return false;
+}
+
+static void settle_too_large(struct worker *w, size_t len) {
+    struct buf text, body;
+    struct json_writer json;
+
+    buf_init(&text, ERROR_MAX);
+    buf_init(&body, ERROR_MAX);
+    buf_addf(&text,
+             "Response payload size (%zu bytes) exceeded maximum allowed payload size (%d bytes).",
+             len, FUNCTION_ANSWER_MAX);
+    json_writer_init(&json, &body);
+    json_object_begin(&json);
+    json_member(&json, "errorType", "Function.ResponseSizeTooLarge");
+    json_member(&json, "errorMessage", buf_text(&text));
+    json_object_end(&json);
+    function_settle(w->function, w,
+                    &(struct outcome){.error_type = "Function.ResponseSizeTooLarge",
+                                      .status = "error",
+                                      .body = buf_text(&body),
+                                      .len = body.len});
+    buf_free(&text);
+    buf_free(&body);
+}
+
+static void on_response(struct worker *w, struct evhttp_request *request, const char *id) {
+    const char *mode = header(request, "Lambda-Runtime-Function-Response-Mode");
+    size_t len;
+    const char *body;
+
+    if (!may_answer(w, request, id))
+        return;
+    if (mode != NULL && strcmp(mode, "streaming") != 0) {
+        refuse(request, 400, "InvalidFunctionResponseMode", "Invalid function response mode");
+        return;
+    }
+    body = http_body(request, &len);
+    if (len > FUNCTION_ANSWER_MAX) {
+        settle_too_large(w, len);
+        refuse(request, 413, "RequestEntityTooLarge",
+               "Exceeded maximum allowed payload size (6291556 bytes).");
+        return;
+    }
+    function_settle(w->function, w, &(struct outcome){.body = body, .len = len});
+    accept_answer(request);
+}
+
+static void on_error(struct worker *w, struct evhttp_request *request, const char *id) {
+    size_t len;
+    const char *body;
+
+    if (!may_answer(w, request, id))
+        return;
+    body = http_body(request, &len);
+    if (len > FUNCTION_ANSWER_MAX) {
+        settle_too_large(w, len);
+        refuse(request, 413, "RequestEntityTooLarge",
+               "Exceeded maximum allowed payload size (6291556 bytes).");
+        return;
+    }
+    function_settle(w->function, w,
+                    &(struct outcome){.error_type = error_type(request), .body = body, .len = len});
+    accept_answer(request);
+}
+
+static void on_init_error(struct worker *w, struct evhttp_request *request) {
+    size_t len;
+    const char *body;
+
+    if (w->state != WORKER_STARTING) {
+        refuse(request, 403, "InvalidStateTransition",
+               "Transition from the present state to InitError is not allowed");
+        return;
+    }
+    body = http_body(request, &len);
+    function_init_failed(w->function, w,
+                         &(struct outcome){.error_type = error_type(request),
+                                           .status = "error",
+                                           .body = body,
+                                           .len = len > FUNCTION_ANSWER_MAX ? 0 : len});
+    accept_answer(request);
+}
+
+/* --- routing ---------------------------------------------------------------------------------- */
+
+/* `invocation/ID/WHAT`: the id is cut out in place. NULL when path has another form. */
+static char *split_invocation(char *path, const char **what_out) {
+    char *slash;
+
+    if (strncmp(path, "invocation/", 11) != 0)
+        return NULL;
+    path += 11;
+    slash = strchr(path, '/');
+    if (slash == NULL)
+        return NULL;
+    *slash = '\0';
+    *what_out = slash + 1;
+    return path;
+}
+
+static void route(struct worker *w, struct evhttp_request *request, char *path) {
+    enum evhttp_cmd_type method = evhttp_request_get_command(request);
+    const char *what = "";
+    const char *id;
+
+    path[strcspn(path, "?")] = '\0';
+    if (strcmp(path, "invocation/next") == 0 && method == EVHTTP_REQ_GET) {
+        on_next(w, request);
+    } else if (strcmp(path, "init/error") == 0 && method == EVHTTP_REQ_POST) {
+        on_init_error(w, request);
+    } else if (method == EVHTTP_REQ_POST && (id = split_invocation(path, &what)) != NULL &&
+               strcmp(what, "response") == 0) {
+        on_response(w, request, id);
+    } else if (method == EVHTTP_REQ_POST && strcmp(what, "error") == 0) {
+        on_error(w, request, path + strlen("invocation/"));
+    } else {
+        refuse(request, 404, "NotFound", "There is nothing at this path");
+    }
+}
+
+static void on_request(struct evhttp_request *request, void *context) {
+    const char *uri = evhttp_request_get_uri(request);
+    char *path;
+
+    if (strncmp(uri, PREFIX, sizeof(PREFIX) - 1) != 0) {
+        refuse(request, 404, "NotFound", "There is nothing at this path");
+        return;
+    }
+    path = strdup(uri + sizeof(PREFIX) - 1);
+    if (path == NULL) {
+        refuse(request, 500, "InternalServerError", "Out of memory");
+        return;
+    }
+    route(context, request, path);
+    free(path);
+}
+
+bool runtime_api_open(struct worker *w, int *port_out) {
+    *port_out = 0;
+    w->http = http_listen(w->function->base, port_out, BACKLOG, MAX_BODY);
+    if (w->http == NULL)
+        return false;
+    evhttp_set_gencb(w->http, on_request, w);
+    return true;
+}
