@@ -171,7 +171,7 @@ format:
 	clang-format -i $(C_FILES)
 
 # bootstrap-static, rock, image, and what proves each of them.
-include packaging/static.mk packaging/rock.mk packaging/image.mk
+include $(wildcard packaging/*.mk)
 
 clean:
 	rm -rf build

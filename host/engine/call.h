@@ -8,5 +8,7 @@
 
 /* True when the call was signed with the temporary credentials of a worker. */
 bool call_by_worker(const struct service_call *call);
+/* An injected fault: is the event of this Invoke delivered twice? Asked once. */
+bool call_is_twice(struct service_call *call);
 
 #endif

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <event2/thread.h>
 
 #include "host/engine/engine.h"
+#include "host/engine/fault.h"
 #include "host/engine/front.h"
 #include "host/engine/function.h"
 #include "host/engine/internal.h"
@@ -24,6 +26,7 @@ struct engine {
     struct front *front;
     struct function *function; /* NULL: no Lambda */
     struct sqs_service *sqs;
+    struct fault *fault; /* NULL: none are injected */
     pthread_t thread;
     bool running;
 };
@@ -50,7 +53,12 @@ static void close_services(struct engine *engine) {
 
 static void *run(void *context) {
     struct engine *engine = context;
+    sigset_t pipe;
 
+    /* A client that has left is no reason to end the process. Workers get their signals unblocked. */
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
     event_base_loop(engine->base, EVLOOP_NO_EXIT_ON_EMPTY);
     close_services(engine);
     return NULL;
@@ -98,6 +106,18 @@ static struct event_base *make_base(void) {
     return base;
 }
 
+/* --- for struct sqs_service_options --- */
+
+static void bill(void *context, unsigned operation, bool fifo, uint64_t units) {
+    struct engine *engine = context;
+    figures_request(&engine->figures, operation, fifo, units);
+}
+
+static bool is_twice(void *context, unsigned operation) {
+    const struct engine *engine = context;
+    return fault_twice(engine->fault, operation);
+}
+
 /* Everything but the thread. error_out is filled on failure. */
 static bool prepare(struct engine *engine, const struct engine_options *options, char *error_out,
                     size_t error_size) {
@@ -125,8 +145,14 @@ static bool prepare(struct engine *engine, const struct engine_options *options,
     }
     if (engine->stop == NULL || !engine_config_set_port(&engine->config, port, options))
         return false;
-    engine->sqs =
-        sqs_service_new(engine->base, &(struct sqs_service_options){.lenient = options->lenient});
+    if (options->fault != NULL && (engine->fault = fault_new(options->fault)) == NULL)
+        return false;
+    engine->sqs = sqs_service_new(engine->base, &(struct sqs_service_options){
+                                                    .lenient = options->lenient,
+                                                    .bill = bill,
+                                                    .twice = is_twice,
+                                                    .context = engine,
+                                                });
     if (engine->sqs == NULL)
         return false;
     if (engine->config.function_name != NULL) {
@@ -135,8 +161,9 @@ static bool prepare(struct engine *engine, const struct engine_options *options,
         if (engine->function == NULL)
             return false;
     }
-    return front_open(engine->front,
-                      &(struct front_services){.sqs = engine->sqs, .function = engine->function});
+    return front_open(engine->front, &(struct front_services){.sqs = engine->sqs,
+                                                              .function = engine->function,
+                                                              .fault = engine->fault});
 }
 
 static bool check_options(const struct engine_options *options, char *error_out,
@@ -198,6 +225,7 @@ void engine_stop(struct engine *engine) {
         event_base_free(engine->base);
     engine_config_free(&engine->config);
     figures_destroy(&engine->figures);
+    fault_free(engine->fault);
     free(engine);
 }
 
@@ -223,6 +251,15 @@ const char *engine_secret_access_key(const struct engine *engine) {
 
 void engine_figures(struct engine *engine, struct engine_figures *out) {
     figures_read(&engine->figures, out);
+}
+
+void engine_usage(struct engine *engine, struct engine_usage *out) {
+    figures_usage(&engine->figures, out);
+    out->memory_mb = engine->config.memory_mb;
+}
+
+void engine_faults(struct engine *engine, uint64_t *counts_out) {
+    fault_read(engine->fault, counts_out);
 }
 
 bool engine_wait_idle(struct engine *engine, int64_t timeout_ms) {

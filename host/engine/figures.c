@@ -57,8 +57,7 @@ void figures_ended(struct figures *f, bool failed, bool event) {
     pthread_mutex_unlock(&f->lock);
 }
 
-void figures_request(void *context, unsigned operation, bool fifo, uint64_t units) {
-    struct figures *f = context;
+void figures_request(struct figures *f, unsigned operation, bool fifo, uint64_t units) {
     struct engine_requests *row = &f->usage.sqs[operation];
     enum engine_queue_kind kind = fifo ? ENGINE_FIFO : ENGINE_STANDARD;
 

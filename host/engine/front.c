@@ -3,12 +3,15 @@
 #include <sys/queue.h>
 
 #include <event2/buffer.h>
+#include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 
+#include "host/base/buf.h"
 #include "host/base/random.h"
 #include "host/engine/auth.h"
 #include "host/engine/call.h"
+#include "host/engine/fault.h"
 #include "host/engine/front.h"
 #include "host/engine/http.h"
 #include "host/engine/lambda_invoke.h"
@@ -22,11 +25,13 @@
 #define MAX_HEADERS 64 /* on the stack; more cost a malloc */
 
 struct front {
+    struct event_base *base;
     struct evhttp *http;
     const struct engine_config *config;
     struct figures *figures;
     struct front_services services;
     struct auth *auth;
+    TAILQ_HEAD(, service_call) delayed;
 };
 
 struct service_call {
@@ -39,6 +44,10 @@ struct service_call {
     void *gone_context;
     bool watched;
     bool by_worker;
+    enum auth_service service;
+    struct fault_fate fate;
+    struct event *delay; /* while the call is held up */
+    TAILQ_ENTRY(service_call) link; /* in the front's delayed, then */
     char request_id[RANDOM_UUID_SIZE];
     char path[]; /* the target, cut at its `?` */
 };
@@ -125,11 +134,27 @@ static const char *reason_text(int status) {
         {404, "Not Found"},
         {413, "Request Entity Too Large"},
         {429, "Too Many Requests"},
+        {503, "Service Unavailable"},
     };
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
         if (reasons[i].status == status)
             return reasons[i].text;
     return status < 500 ? "Error" : "Internal Server Error";
+}
+
+/* Half of the answer, then no more. */
+static void cut_within(const struct service_call *call, int status, const char *body, size_t len) {
+    struct buf bytes;
+
+    buf_init(&bytes, MAX_BODY);
+    buf_addf(&bytes, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n", status, reason_text(status),
+             len);
+    if (len > 1) {
+        buf_adds(&bytes, "\r\n");
+        buf_add(&bytes, body, len / 2);
+    }
+    http_cut(call->request, buf_text(&bytes), bytes.len);
+    buf_free(&bytes);
 }
 
 void service_answer(struct service_call *call, int status, const char *content_type,
@@ -143,6 +168,10 @@ void service_answer(struct service_call *call, int status, const char *content_t
         evbuffer_add(evhttp_request_get_output_buffer(request), body, len);
     if (call->watched)
         http_unwatch(request);
+    if (call->fate.ending == FAULT_DROP)
+        http_cut(request, NULL, 0);
+    else if (call->fate.ending == FAULT_CUT)
+        cut_within(call, status, body, len);
     free(call);
     evhttp_send_reply(request, status, reason_text(status), NULL);
 }
@@ -245,6 +274,91 @@ static struct service_call *call_new(struct front *front, struct evhttp_request 
     return call;
 }
 
+/* --- injected faults --------------------------------------------------------------------------- */
+
+bool call_is_twice(struct service_call *call) {
+    return fault_twice(call->front->services.fault, FAULT_INVOKE);
+}
+
+static void serve(struct front *front, struct service_call *call) {
+    switch (call->service) {
+    case AUTH_LAMBDA:
+        lambda_invoke_call(front->config, front->services.function, call);
+        break;
+    case AUTH_STS:
+        sts_call(front->config, call);
+        break;
+    case AUTH_SQS:
+        sqs_service_call(front->services.sqs, call);
+        figures_queues(front->figures, sqs_service_queue_count(front->services.sqs));
+        break;
+    }
+}
+
+static void refuse(struct service_call *call, int status, const char *sqs_code,
+                   const char *lambda_type, const char *reason, const char *message) {
+    if (call->service == AUTH_LAMBDA)
+        lambda_invoke_error(call, status, lambda_type, reason, message);
+    else
+        sqs_service_error(call, sqs_code, message);
+}
+
+/* What happens to the call before it has an effect. False: nothing does. */
+static bool end_early(struct service_call *call) {
+    const struct fault_fate *fate = &call->fate;
+
+    if (fate->ending == FAULT_THROTTLE) {
+        refuse(call, 429, "RequestThrottled", "TooManyRequestsException",
+               "FunctionInvocationRateLimitExceeded", "Rate exceeded (an injected fault).");
+    } else if (fate->ending == FAULT_ERROR) {
+        bool busy = fate->status == 503;
+        refuse(call, fate->status, busy ? "ServiceUnavailable" : "InternalFailure",
+               busy ? "ServiceUnavailableException" : "ServiceException", NULL,
+               "The service has failed (an injected fault).");
+    } else if (fate->ending == FAULT_CUT && !fate->late) {
+        call->fate.ending = FAULT_DROP;
+        service_answer(call, 500, NULL, NULL, 0);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void delay_over(evutil_socket_t fd, short what, void *context) {
+    struct service_call *call = context;
+    struct front *front = call->front;
+
+    (void)fd;
+    (void)what;
+    TAILQ_REMOVE(&front->delayed, call, link);
+    event_free(call->delay);
+    call->delay = NULL;
+    if (!end_early(call))
+        serve(front, call);
+}
+
+/* True when the call's fate is taken care of: it is not to be served now. */
+static bool meet_fault(struct front *front, struct service_call *call) {
+    unsigned operation = FAULT_INVOKE;
+    struct timeval wait;
+
+    if (call->service == AUTH_STS)
+        return false;
+    if (call->service == AUTH_SQS)
+        operation = sqs_service_operation(call);
+    call->fate = fault_decide(front->services.fault, operation, call->by_worker);
+    if (call->fate.delay_ms == 0)
+        return end_early(call);
+    wait = (struct timeval){.tv_sec = (time_t)(call->fate.delay_ms / 1000),
+                            .tv_usec = (suseconds_t)(call->fate.delay_ms % 1000 * 1000)};
+    call->delay = evtimer_new(front->base, delay_over, call);
+    if (call->delay == NULL)
+        return end_early(call); /* no memory: it is not held up */
+    evtimer_add(call->delay, &wait);
+    TAILQ_INSERT_TAIL(&front->delayed, call, link);
+    return true;
+}
+
 static void on_request(struct evhttp_request *request, void *context) {
     struct front *front = context;
     struct service_call *call = call_new(front, request);
@@ -262,18 +376,9 @@ static void on_request(struct evhttp_request *request, void *context) {
         return;
     }
     call->by_worker = who.by_worker;
-    switch (service) {
-    case AUTH_LAMBDA:
-        lambda_invoke_call(front->config, front->services.function, call);
-        break;
-    case AUTH_STS:
-        sts_call(front->config, call);
-        break;
-    case AUTH_SQS:
-        sqs_service_call(front->services.sqs, call);
-        figures_queues(front->figures, sqs_service_queue_count(front->services.sqs));
-        break;
-    }
+    call->service = service;
+    if (front->services.fault == NULL || !meet_fault(front, call))
+        serve(front, call);
 }
 
 struct front *front_new(struct event_base *base, const struct engine_config *config,
@@ -282,8 +387,10 @@ struct front *front_new(struct event_base *base, const struct engine_config *con
 
     if (front == NULL)
         return NULL;
+    front->base = base;
     front->config = config;
     front->figures = figures;
+    TAILQ_INIT(&front->delayed);
     front->http = http_listen(base, port_out, BACKLOG, MAX_BODY);
     if (front->http == NULL) {
         free(front);
@@ -302,8 +409,15 @@ bool front_open(struct front *front, const struct front_services *services) {
 }
 
 void front_free(struct front *front) {
+    struct service_call *call;
+
     if (front == NULL)
         return;
+    while ((call = TAILQ_FIRST(&front->delayed)) != NULL) {
+        TAILQ_REMOVE(&front->delayed, call, link);
+        event_free(call->delay);
+        free(call); /* its request goes with its connection */
+    }
     evhttp_free(front->http);
     auth_free(front->auth);
     free(front);

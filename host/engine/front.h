@@ -16,6 +16,7 @@ struct sqs_service;
 struct front_services {
     struct sqs_service *sqs;
     struct function *function; /* NULL: no Lambda */
+    struct fault *fault;       /* NULL: none are injected */
 };
 
 /* Listens at once; port_out as http_listen has it. NULL on failure, errno says why. Requests are

@@ -126,18 +126,20 @@ static bool retry_later(struct function *f, struct invocation *inv) {
 static void finish(struct function *f, struct worker *w, struct invocation *inv,
                    const struct outcome *outcome) {
     bool failed = outcome->error_type != NULL;
+    struct report report;
 
     if (w != NULL) {
         worker_drain(w);
         w->invocation = NULL;
         memcpy(w->answered_id, inv->request_id, sizeof(w->answered_id));
     }
-    log_report(f->config, inv,
-               &(struct report){.duration_us = clock_mono_us() - inv->started_us,
-                                .init_us = inv->init_us,
-                                .peak_kb = w != NULL ? worker_peak_kb(w) : 0,
-                                .status = outcome->status,
-                                .error_type = outcome->status ? outcome->error_type : NULL});
+    report = (struct report){.duration_us = clock_mono_us() - inv->started_us,
+                             .init_us = inv->init_us,
+                             .peak_kb = w != NULL ? worker_peak_kb(w) : 0,
+                             .status = outcome->status,
+                             .error_type = outcome->status ? outcome->error_type : NULL};
+    log_report(f->config, inv, &report);
+    figures_attempt(f->figures, log_billed_ms(&report));
     f->running--;
     if (inv->call != NULL) {
         figures_ended(f->figures, failed, false);

@@ -106,6 +106,18 @@ void http_unwatch(struct evhttp_request *request) {
     bufferevent_setwatermark(evhttp_connection_get_bufferevent(connection), EV_READ, 0, 0);
 }
 
+void http_cut(struct evhttp_request *request, const void *bytes, size_t len) {
+    struct evhttp_connection *connection = evhttp_request_get_connection(request);
+    evutil_socket_t fd;
+
+    if (connection == NULL)
+        return;
+    fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+    if (len > 0 && send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        len = 0; /* a client that has left cannot be cut off any more */
+    shutdown(fd, SHUT_RDWR);
+}
+
 const char *http_body(struct evhttp_request *request, size_t *len_out) {
     struct evbuffer *input = evhttp_request_get_input_buffer(request);
     size_t len = evbuffer_get_length(input);

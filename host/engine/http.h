@@ -22,6 +22,10 @@ void http_watch(struct evhttp_request *request, http_gone gone, void *context);
 /* Before the answer is sent. Does nothing for a request whose connection has gone. */
 void http_unwatch(struct evhttp_request *request);
 
+/* Cuts the client off: it gets the bytes (as far as they fit a socket's buffer), then the end of the
+** connection. The request must still be answered, which ends in nothing. */
+void http_cut(struct evhttp_request *request, const void *bytes, size_t len);
+
 /* The whole body in one piece with a NUL behind it that does not count. Borrowed from the request.
  */
 const char *http_body(struct evhttp_request *request, size_t *len_out);

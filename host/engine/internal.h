@@ -62,8 +62,8 @@ void figures_workers(struct figures *f, int change);
 void figures_queues(struct figures *f, size_t count);
 /* An invocation has ended: one less is pending. */
 void figures_ended(struct figures *f, bool failed, bool event);
-/* A request of SQS is answered. context: the figures. For struct sqs_service_options. */
-void figures_request(void *context, unsigned operation, bool fifo, uint64_t units);
+/* A request of SQS is answered. */
+void figures_request(struct figures *f, unsigned operation, bool fifo, uint64_t units);
 /* An attempt of an invocation is over. */
 void figures_attempt(struct figures *f, int64_t billed_ms);
 void figures_usage(struct figures *f, struct engine_usage *out);

@@ -5,6 +5,7 @@
 
 #include "host/base/base64.h"
 #include "host/base/buf.h"
+#include "host/engine/call.h"
 #include "host/engine/function.h"
 #include "host/engine/lambda_invoke.h"
 #include "host/engine/lambda_name.h"
@@ -335,7 +336,7 @@ static void invoke(struct function *function, struct service_call *call, enum in
     const char *payload, *tenant;
     char *client_context = NULL;
     size_t len;
-    struct invocation *inv;
+    struct invocation *inv, *second = NULL; /* the same event once more */
 
     if (!read_payload(call, type, &payload, &len) || !read_tenant(call, &tenant) ||
         !read_client_context(call, type, &client_context))
@@ -359,9 +360,13 @@ static void invoke(struct function *function, struct service_call *call, enum in
         return;
     }
     inv->client_context = client_context;
+    if (type == INVOKE_EVENT && call_is_twice(call))
+        second = make_invocation(call, type, tenant, payload, len);
     if (type == INVOKE_EVENT)
         service_answer(call, 202, NULL, NULL, 0);
     function_submit(function, inv);
+    if (second != NULL)
+        function_submit(function, second);
 }
 
 void lambda_invoke_call(const struct engine_config *config, struct function *function,

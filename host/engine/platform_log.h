@@ -32,7 +32,9 @@ struct report {
     const char *status;     /* NULL: none */
     const char *error_type; /* NULL: none */
 };
-/* END and REPORT. Billed are duration and init together, as whole milliseconds. */
+/* Billed are duration and init together, as whole milliseconds. */
+int64_t log_billed_ms(const struct report *report);
+/* END and REPORT. */
 void log_report(const struct engine_config *config, struct invocation *inv,
                 const struct report *report);
 
