@@ -5,4 +5,5 @@ cache = false
 files["examples"] = { globals = { "main" } }
 files["spec/programs"] = { globals = { "main" }, ignore = { "1.." } }
 files["spec"] = { std = "+busted" }
+files["packaging"] = { std = "+busted" }
 exclude_files = { "build/", "spec/programs/broken/" }

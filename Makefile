@@ -72,6 +72,7 @@ PROBES      := $(patsubst spec/probe/%.c,$(BUILD)/spec/probe/%.so,$(wildcard spe
 PROGRAMS    := $(BUILD)/bootstrap $(BUILD)/awsync $(BUILD)/lua/awsync/core.so $(LUA_MODULES)
 
 .DEFAULT_GOAL := all
+.SECONDARY:
 .PHONY: all deps run test lint format clean specs-ready fuzz conformance valgrind
 
 all: $(PROGRAMS)
@@ -161,7 +162,7 @@ valgrind: all
 
 C_FILES := $(shell git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null)
 lint: deps
-	luacheck -q lua examples spec
+	luacheck -q lua examples spec packaging bench
 	clang-format --dry-run -Werror $(C_FILES)
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
 	  --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -I. -j2 sigv4 host

@@ -12,6 +12,7 @@
 
 #include "host/base/buf.h"
 #include "host/engine/engine.h"
+#include "host/engine/fault.h"
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_SIGNAL = 128 };
 
@@ -29,7 +30,9 @@ struct cli_options {
     const char *file;  /* borrowed from argv, as all texts here */
     const char *event; /* JSON text or `@FILE`; NULL: `{}` */
     int concurrency, memory_mb, timeout_s, port;
-    bool quiet, help;
+    bool quiet, help, stats;
+    bool faulty; /* fault was given */
+    struct fault_spec fault;
 };
 enum cli_accepts { CLI_EVENT = 1, CLI_PORT = 2 };
 
@@ -61,7 +64,7 @@ bool cli_event_read(struct buf *out, const char *event);
 struct cli_session {
     struct engine *engine;
     int signals; /* signalfd of SIGINT and SIGTERM */
-    bool quiet;
+    bool quiet, stats, faulty;
 };
 /* Blocks the signals for all threads to come and starts the engine. False: the message is written.
  */
@@ -70,6 +73,13 @@ bool cli_session_start(struct cli_session *session, const struct cli_options *op
 /* The signal that has come, or 0. Waits up to timeout_ms (-1: for ever) for one, or for wake (a
 ** descriptor; -1: none) to be readable. */
 int cli_session_wait(struct cli_session *session, int wake, int timeout_ms);
+/* Prints the statistics, if they were asked for, and stops the engine. */
 void cli_session_end(struct cli_session *session);
+
+/* --- stats.c ---------------------------------------------------------------------------------- */
+
+/* Writes requests, billed time and an estimate of their cost to standard error. faulty: injected
+** faults too. */
+void cli_stats_print(struct engine *engine, bool faulty);
 
 #endif

@@ -30,6 +30,18 @@ static bool read_number(const char *option, const char *text, int least, int mos
     return true;
 }
 
+/* In `awsync run` main is invoked once, by us: a fault there would only say that there are faults. */
+static bool read_fault(const char *text, unsigned accepts, struct cli_options *out) {
+    char error[256];
+    if (!fault_parse(&out->fault, text, error, sizeof error)) {
+        cli_error("--fault: %s", error);
+        return false;
+    }
+    out->fault.workers_only = (accepts & CLI_EVENT) != 0;
+    out->faulty = true;
+    return true;
+}
+
 enum { DEFAULT_TIMEOUT_S = 60, DEFAULT_MEMORY_MB = 128, DEFAULT_CONCURRENCY = 1000 };
 
 bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned accepts) {
@@ -37,6 +49,7 @@ bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned a
         {"event", required_argument, NULL, 'e'},  {"concurrency", required_argument, NULL, 'c'},
         {"memory", required_argument, NULL, 'm'}, {"timeout", required_argument, NULL, 't'},
         {"quiet", no_argument, NULL, 'q'},        {"port", required_argument, NULL, 'p'},
+        {"stats", no_argument, NULL, 's'},        {"fault", required_argument, NULL, 'f'},
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
     *out = (struct cli_options){.concurrency = DEFAULT_CONCURRENCY,
@@ -72,6 +85,13 @@ bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned a
             break;
         case 'q':
             out->quiet = true;
+            break;
+        case 's':
+            out->stats = true;
+            break;
+        case 'f':
+            if (!read_fault(optarg, accepts, out))
+                return false;
             break;
         case 'h':
             out->help = true;

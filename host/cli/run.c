@@ -12,7 +12,7 @@
 static const char help[] =
     "usage: awsync run FILE [--event JSON | --event @FILE] [--concurrency N] [--memory MB] "
     "[--timeout SECONDS]\n"
-    "                  [--quiet]\n\n"
+    "                  [--stats] [--fault SPEC] [--quiet]\n\n"
     "Runs the program FILE on a local AWS of its own: `main` in one process, each spawned function "
     "in another,\n"
     "values over signed HTTP. The answer goes to standard output, logs go to standard error.\n\n"
@@ -20,6 +20,13 @@ static const char help[] =
     "  --concurrency N    most workers at once (1000)\n"
     "  --memory MB        memory of a worker, 128 to 10240 (128)\n"
     "  --timeout SECONDS  longest life of an invocation, 1 to 900 (60)\n"
+    "  --stats            at the end, requests and billed time with an estimate of their cost on "
+    "standard error\n"
+    "  --fault SPEC       inject faults into calls of SQS and Lambda: "
+    "`seed=7,drop=0.05,delay=0.1:200ms,\n"
+    "                     error=0.02,throttle=0.05,cut=0.02,duplicate=0.05,"
+    "only=SendMessageBatch+Invoke`;\n"
+    "                     rates from 0 to 1; the same seed gives the same faults; main is spared\n"
     "  --quiet            no START, END and REPORT lines on standard error\n\n"
     "Exit status: 0; 1 when main or a function that it spawned failed; 2 for wrong usage.\n";
 

@@ -5,8 +5,8 @@
 #include "host/cli/cli.h"
 
 static const char help[] =
-    "usage: awsync serve FILE [--port N] [--concurrency N] [--memory MB] [--timeout SECONDS] "
-    "[--quiet]\n\n"
+    "usage: awsync serve FILE [--port N] [--concurrency N] [--memory MB] [--timeout SECONDS]\n"
+    "                    [--stats] [--fault SPEC] [--quiet]\n\n"
     "Starts a local AWS (SQS, Lambda, STS) on 127.0.0.1 with FILE as a Lambda function named after "
     "it, prints\n"
     "`export NAME=value` lines by which any AWS client reaches it, and runs until SIGINT or "
@@ -17,6 +17,13 @@ static const char help[] =
     "  --concurrency N    most workers at once (1000)\n"
     "  --memory MB        memory of a worker, 128 to 10240 (128)\n"
     "  --timeout SECONDS  longest life of an invocation, 1 to 900 (60)\n"
+    "  --stats            at the end, requests and billed time with an estimate of their cost on "
+    "standard error\n"
+    "  --fault SPEC       inject faults into calls of SQS and Lambda: "
+    "`seed=7,drop=0.05,delay=0.1:200ms,\n"
+    "                     error=0.02,throttle=0.05,cut=0.02,duplicate=0.05,"
+    "only=SendMessageBatch+Invoke`;\n"
+    "                     rates from 0 to 1; the same seed gives the same faults\n"
     "  --quiet            no START, END and REPORT lines on standard error\n";
 
 static void print_exports(const struct engine *engine) {

@@ -25,7 +25,10 @@ static void log_line(void *context, bool platform, const char *request_id, const
 
 bool cli_session_start(struct cli_session *session, const struct cli_options *options,
                        const struct cli_program *program) {
-    *session = (struct cli_session){.quiet = options->quiet, .signals = -1};
+    *session = (struct cli_session){.quiet = options->quiet,
+                                    .stats = options->stats,
+                                    .faulty = options->faulty,
+                                    .signals = -1};
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
@@ -52,6 +55,7 @@ bool cli_session_start(struct cli_session *session, const struct cli_options *op
         .concurrency = options->concurrency,
         .memory_mb = options->memory_mb,
         .timeout_s = options->timeout_s,
+        .fault = options->faulty ? &options->fault : NULL,
     };
     char error[256];
     session->engine = engine_start(&engine, error, sizeof error);
@@ -72,6 +76,8 @@ int cli_session_wait(struct cli_session *session, int wake, int timeout_ms) {
 }
 
 void cli_session_end(struct cli_session *session) {
+    if (session->engine != NULL && session->stats)
+        cli_stats_print(session->engine, session->faulty);
     engine_stop(session->engine);
     session->engine = NULL;
     if (session->signals >= 0)

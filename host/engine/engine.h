@@ -1,9 +1,8 @@
 /*
 ** A local AWS on loopback: SQS, Lambda's Invoke with the Runtime API for its workers, STS
-*GetCallerIdentity.
-** To its clients it is AWS: they reach it by endpoint, region and credentials alone. It verifies
-*signatures, knows no Lua, no
-** channel and no envelope. It listens on 127.0.0.1 only.
+** GetCallerIdentity. To its clients it is AWS: they reach it by endpoint, region and credentials
+** alone. It verifies signatures, knows no Lua, no channel and no envelope. It listens on 127.0.0.1
+** only.
 */
 #ifndef AWSYNC_ENGINE_H
 #define AWSYNC_ENGINE_H
@@ -16,8 +15,8 @@ struct engine;
 struct fault_spec;
 
 /* A line of log: of the platform (START, END, REPORT, `engine: ...`) or what a worker wrote. text
-*has no newline at its end. Called on the
-** engine's thread; must not call the engine. request_id: "" where a line belongs to none. */
+** has no newline at its end. Called on the engine's thread; must not call the engine. request_id:
+** "" where a line belongs to none. */
 typedef void (*engine_log)(void *context, bool platform, const char *request_id, const char *text,
                            size_t len);
 
@@ -27,7 +26,7 @@ struct engine_options {
     const char *region;  /* NULL: us-east-1 */
     const char *account; /* NULL: 123456789012 */
     /* The one identity that may call; NULL: made at random. Workers get temporary credentials of
-     * their own, with session token. */
+    ** their own, with session token. */
     const char *access_key_id, *secret_access_key;
     engine_log log; /* NULL: none */
     void *log_context;
@@ -46,19 +45,19 @@ struct engine_options {
     int max_retries;          /* of asynchronous events after an error of the function: 0..2 */
     int64_t retry_wait_ms[2]; /* before the first and the second retry; 0: AWS's 60 s and 120 s */
     /* 0: 10 s. What a worker needs longer than that to ask for its first event is charged to the
-    *invocation that waits longest:
-    ** its START line is written, its timeout runs, and that worker will serve it. */
+    ** invocation that waits longest: its START line is written, its timeout runs, and that worker
+    ** will serve it. */
     int64_t init_timeout_ms;
     const struct fault_spec *fault; /* faults to inject, see fault.h; NULL: none */
 };
 
 /* Starts the engine on a thread of its own. Raises the soft limit of open files to the hard one
- * (workers get the old one). On failure returns NULL and error_out says why: `port 8080 is in use`.
- */
+** (workers get the old one). On failure returns NULL and error_out says why: `port 8080 is in
+** use`. */
 struct engine *engine_start(const struct engine_options *options, char *error_out,
                             size_t error_size);
 /* Kills all workers with their process groups, closes every connection, joins the thread, frees.
- * NULL is allowed. */
+** NULL is allowed. */
 void engine_stop(struct engine *engine);
 
 /* Constant after the start; borrowed for the engine's life. */
@@ -87,7 +86,8 @@ enum engine_queue_kind { ENGINE_STANDARD, ENGINE_FIFO, ENGINE_QUEUE_KINDS };
 struct engine_requests {
     const char *operation; /* `SendMessage`; static */
     uint64_t calls[ENGINE_QUEUE_KINDS];
-    uint64_t units[ENGINE_QUEUE_KINDS]; /* of these each started 64 KB of payload, at least one a call */
+    uint64_t
+        units[ENGINE_QUEUE_KINDS]; /* of these each started 64 KB of payload, at least one a call */
 };
 struct engine_usage {
     struct engine_requests sqs[ENGINE_SQS_OPERATIONS];
@@ -100,7 +100,7 @@ void engine_usage(struct engine *engine, struct engine_usage *out);
 /* How often each fault was injected, by enum fault_kind. Any thread. */
 void engine_faults(struct engine *engine, uint64_t *counts_out);
 /* Blocks until no event waits and no invocation runs, or timeout_ms is over (-1: never). True:
- * idle. */
+** idle. */
 bool engine_wait_idle(struct engine *engine, int64_t timeout_ms);
 
 #endif

@@ -1,6 +1,7 @@
 #include "host/engine/fault.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,9 +106,8 @@ static bool read_fault(struct fault_spec *out, enum fault_kind kind, const char 
         return false;
     if (kind == FAULT_DELAY)
         return read_delay(end, &out->delay_ms, error_out, error_size);
-    return *end == '\0' ||
-           refuse(error_out, error_size, "%s is a rate from 0 to 1, not \"%s\"", names[kind],
-                  value);
+    return *end == '\0' || refuse(error_out, error_size, "%s is a rate from 0 to 1, not \"%s\"",
+                                  names[kind], value);
 }
 
 /* One `name=value`. seen: a bit for each fault, and two for seed and only. */
@@ -230,6 +230,5 @@ bool fault_twice(struct fault *fault, unsigned operation) {
 
 void fault_read(const struct fault *fault, uint64_t counts_out[FAULT_KINDS]) {
     for (size_t i = 0; i < FAULT_KINDS; i++)
-        counts_out[i] =
-            fault ? atomic_load_explicit(&fault->counts[i], memory_order_relaxed) : 0;
+        counts_out[i] = fault ? atomic_load_explicit(&fault->counts[i], memory_order_relaxed) : 0;
 }

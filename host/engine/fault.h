@@ -29,7 +29,8 @@ const char *fault_name(enum fault_kind kind); /* `drop` */
 
 struct fault_spec {
     uint64_t seed;
-    double rate[FAULT_KINDS]; /* 0..1; those of drop, error, throttle and cut are 1 at most together */
+    double
+        rate[FAULT_KINDS]; /* 0..1; those of drop, error, throttle and cut are 1 at most together */
     int64_t delay_ms;
     uint64_t only;     /* a bit for each operation, see fault_bit; 0: all */
     bool workers_only; /* calls of others than workers are spared */
@@ -49,10 +50,11 @@ void fault_free(struct fault *fault); /* NULL is allowed */
 
 /* What a call meets. */
 struct fault_fate {
-    int64_t delay_ms;       /* 0: none */
-    enum fault_kind ending; /* FAULT_DROP, FAULT_ERROR, FAULT_THROTTLE, FAULT_CUT; FAULT_KINDS: none */
-    bool late;              /* FAULT_CUT: within the answer */
-    int status;             /* FAULT_ERROR: 500 or 503 */
+    int64_t delay_ms; /* 0: none */
+    enum fault_kind
+        ending; /* FAULT_DROP, FAULT_ERROR, FAULT_THROTTLE, FAULT_CUT; FAULT_KINDS: none */
+    bool late;  /* FAULT_CUT: within the answer */
+    int status; /* FAULT_ERROR: 500 or 503 */
 };
 /* The next call. fault NULL: nothing happens to it. */
 struct fault_fate fault_decide(struct fault *fault, unsigned operation, bool by_worker);

@@ -24,6 +24,8 @@
 #define BACKLOG     4096
 #define MAX_HEADERS 64 /* on the stack; more cost a malloc */
 
+TAILQ_HEAD(call_list, service_call);
+
 struct front {
     struct event_base *base;
     struct evhttp *http;
@@ -31,7 +33,7 @@ struct front {
     struct figures *figures;
     struct front_services services;
     struct auth *auth;
-    TAILQ_HEAD(, service_call) delayed;
+    struct call_list delayed; /* held up by a fault */
 };
 
 struct service_call {
@@ -46,7 +48,7 @@ struct service_call {
     bool by_worker;
     enum auth_service service;
     struct fault_fate fate;
-    struct event *delay; /* while the call is held up */
+    struct event *delay;            /* while the call is held up */
     TAILQ_ENTRY(service_call) link; /* in the front's delayed, then */
     char request_id[RANDOM_UUID_SIZE];
     char path[]; /* the target, cut at its `?` */
@@ -147,8 +149,7 @@ static void cut_within(const struct service_call *call, int status, const char *
     struct buf bytes;
 
     buf_init(&bytes, MAX_BODY);
-    buf_addf(&bytes, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n", status, reason_text(status),
-             len);
+    buf_addf(&bytes, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n", status, reason_text(status), len);
     if (len > 1) {
         buf_adds(&bytes, "\r\n");
         buf_add(&bytes, body, len / 2);
@@ -262,7 +263,8 @@ static struct service_call *call_new(struct front *front, struct evhttp_request 
 
     if (call == NULL)
         return NULL;
-    *call = (struct service_call){.front = front, .request = request};
+    *call =
+        (struct service_call){.front = front, .request = request, .fate = {.ending = FAULT_KINDS}};
     random_uuid(call->request_id);
     memcpy(call->path, target, len + 1);
     call->path[len + 1] = '\0'; /* the query of a target that has none */
@@ -313,7 +315,7 @@ static bool end_early(struct service_call *call) {
     } else if (fate->ending == FAULT_ERROR) {
         bool busy = fate->status == 503;
         refuse(call, fate->status, busy ? "ServiceUnavailable" : "InternalFailure",
-               busy ? "ServiceUnavailableException" : "ServiceException", NULL,
+               busy ? "ServiceUnavailable" : "ServiceException", NULL,
                "The service has failed (an injected fault).");
     } else if (fate->ending == FAULT_CUT && !fate->late) {
         call->fate.ending = FAULT_DROP;

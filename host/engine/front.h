@@ -20,8 +20,7 @@ struct front_services {
 };
 
 /* Listens at once; port_out as http_listen has it. NULL on failure, errno says why. Requests are
-*answered
-** after front_open. */
+** answered after front_open. */
 struct front *front_new(struct event_base *base, const struct engine_config *config,
                         struct figures *figures, int *port_out);
 bool front_open(struct front *front, const struct front_services *services);

@@ -2,8 +2,8 @@
 ** The function: its invocations, waiting and running, and its workers. All on the engine's thread.
 **
 ** A worker is a process with a Runtime API of its own (runtime_api.c). Which invocation it serves
-*is
-** decided when it asks for one (function.c): synchronous ones first, then events in their order.
+** is decided when it asks for one (function.c): synchronous ones first, then events in their
+** order.
 */
 #ifndef AWSYNC_ENGINE_FUNCTION_H
 #define AWSYNC_ENGINE_FUNCTION_H
@@ -135,7 +135,7 @@ struct outcome {
 /* The worker asks for an event: gives it one, now or later (asking is set). */
 void function_worker_asks(struct function *f, struct worker *w, struct evhttp_request *request);
 /* The idle worker has closed the connection on which it asked. It may ask again, within the
- * timeout. */
+** timeout. */
 void function_worker_left(struct function *f, struct worker *w);
 /* The worker's invocation is over; the worker has none afterwards. */
 void function_settle(struct function *f, struct worker *w, const struct outcome *outcome);
@@ -190,8 +190,8 @@ struct spawn {
     int64_t nofile_soft; /* -1: inherited */
 };
 /* A process in a group of its own that dies with the calling thread and inherits no other
-*descriptor
-** and no signal settings. -1 on failure: errno; exec_failed says that the child could not begin. */
+** descriptor and no signal settings. -1 on failure: errno; exec_failed says that the child could
+** not begin. */
 pid_t spawn_process(const struct spawn *spawn, bool *exec_failed);
 
 /* --- runtime_api.c ---------------------------------------------------------------------------- */

@@ -113,8 +113,8 @@ void http_cut(struct evhttp_request *request, const void *bytes, size_t len) {
     if (connection == NULL)
         return;
     fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
-    if (len > 0 && send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        len = 0; /* a client that has left cannot be cut off any more */
+    if (len > 0)
+        send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT); /* as much as there is room for */
     shutdown(fd, SHUT_RDWR);
 }
 

@@ -10,8 +10,7 @@ struct evhttp_connection;
 struct evhttp_request;
 
 /* A server on 127.0.0.1. port_out gets the port that *port_out asked for, or a free one for 0.
-*Bodies
-** over max_body are refused by the server itself. NULL on failure, errno says why. */
+** Bodies over max_body are refused by the server itself. NULL on failure, errno says why. */
 struct evhttp *http_listen(struct event_base *base, int *port_out, int backlog, size_t max_body);
 
 typedef void (*http_gone)(struct evhttp_connection *connection, void *context);

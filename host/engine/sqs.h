@@ -31,7 +31,8 @@ const char *sqs_operation_name(unsigned operation); /* `SendMessage` */
 /* What the call asks for, by either protocol; SQS_OPERATION_COUNT: nothing that is known. */
 unsigned sqs_service_operation(const struct service_call *call);
 
-struct sqs_service *sqs_service_new(struct event_base *base, const struct sqs_service_options *options);
+struct sqs_service *sqs_service_new(struct event_base *base,
+                                    const struct sqs_service_options *options);
 /* Waiting receives are answered (empty) first. */
 void sqs_service_free(struct sqs_service *service);
 
@@ -44,7 +45,8 @@ void sqs_service_error(struct service_call *call, const char *code, const char *
 
 /* Puts a message on a standard queue from inside the engine (destinations of asynchronous invocations). arn: of the queue.
 ** False when there is no such queue. */
-bool sqs_service_deliver(struct sqs_service *service, const char *arn, const char *body, size_t len);
+bool sqs_service_deliver(struct sqs_service *service, const char *arn, const char *body,
+                         size_t len);
 
 size_t sqs_service_queue_count(const struct sqs_service *service);
 

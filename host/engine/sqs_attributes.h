@@ -58,9 +58,9 @@ void sqs_attributes_free(struct sqs_attributes *a);
 /* False when memory ran out; then copy is empty. */
 bool sqs_attributes_copy(struct sqs_attributes *copy, const struct sqs_attributes *a);
 
-/* Puts the name-value pairs of a request into a, each checked. entry NULL: a queue that is about to
- *be made, fifo says of which kind; its ARN
- ** is arn. False: the request has failed; a may be half changed. */
+/* Puts the name-value pairs of a request into a, each checked. entry NULL: a queue that is about
+** to be made, fifo says of which kind; its ARN is arn. False: the request has failed; a may be
+** half changed. */
 bool sqs_attributes_apply(struct sqs_request *request, const struct sqs_entry *entry, bool fifo,
                           const char *arn, struct sqs_attributes *a,
                           const struct json_value *pairs);
@@ -69,7 +69,7 @@ const char *sqs_attributes_difference(const struct sqs_attributes *a,
                                       const struct sqs_attributes *b,
                                       const struct json_value *pairs);
 /* Appends an attribute's text to out; false when the queue has none of the kind. now_ms: for the
- * counts. */
+** counts. */
 bool sqs_attribute_text(struct sqs_entry *entry, enum sqs_attribute attribute, int64_t now_ms,
                         struct buf *out);
 

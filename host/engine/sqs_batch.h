@@ -1,5 +1,5 @@
-/* What the three batch operations have in common: the checks of the entries' ids, and the two lists
- * of the answer. */
+/* What the three batch operations have in common: the checks of the entries' ids, and the two
+** lists of the answer. */
 #ifndef AWSYNC_ENGINE_SQS_BATCH_H
 #define AWSYNC_ENGINE_SQS_BATCH_H
 

@@ -1,5 +1,5 @@
 /* The digests that SQS shows, and receipt handles: opaque, authenticated, so that whatever we did
- * not write is refused. */
+** not write is refused. */
 #ifndef AWSYNC_ENGINE_SQS_CRYPTO_H
 #define AWSYNC_ENGINE_SQS_CRYPTO_H
 

@@ -1,5 +1,5 @@
 /* uthash that reports a failed addition (hh.tbl of the element stays NULL) instead of ending the
- * program. */
+** program. */
 #ifndef AWSYNC_ENGINE_SQS_HASH_H
 #define AWSYNC_ENGINE_SQS_HASH_H
 

@@ -27,8 +27,8 @@ struct sqs_member {
 };
 
 /* The checks of types alone, as AWS does them before it looks at any value. False: error_out says
- *which member should have been what.
- ** Members that are not in the table are ignored; null is as good as absent. */
+** which member should have been what. Members that are not in the table are ignored; null is as
+** good as absent. */
 bool sqs_input_check(const struct json_value *input, const struct sqs_member *members,
                      char *error_out, size_t error_size);
 

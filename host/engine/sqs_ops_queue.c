@@ -1,5 +1,5 @@
 /* Operations on queues: CreateQueue, GetQueueUrl, DeleteQueue, PurgeQueue, GetQueueAttributes,
- * SetQueueAttributes. */
+** SetQueueAttributes. */
 #include "host/engine/sqs_state.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static bool ends_in_fifo(const char *name) {
 }
 
 /* The queue's name, checked against the kind that its attributes ask for; NULL: the request has
- * failed. */
+** failed. */
 static const char *read_name(struct sqs_request *request, const struct json_value *attributes,
                              bool *fifo_out) {
     const struct json_value *name = sqs_get(request->input, "QueueName");

@@ -164,8 +164,8 @@ enum sqs_result sqs_receive_now(struct sqs_service *service, struct sqs_entry *e
     for (size_t i = 0; i < got_out->count; i++) {
         const struct sqs_message *m = messages[i];
         write_message(service, entry, receive, m, out);
-        got_out->payload += m->body_len + sqs_message_attributes_size(sqs_message_attributes(m),
-                                                                      m->attributes_len);
+        got_out->payload +=
+            m->body_len + sqs_message_attributes_size(sqs_message_attributes(m), m->attributes_len);
     }
     json_array_end(out);
     return result;
@@ -186,7 +186,7 @@ static bool read_integer(struct sqs_request *request, const char *name, int64_t 
 }
 
 /* Adds the named system attributes. queue_names: names of queue attributes are let pass, as the
- * deprecated member's type has them. */
+** deprecated member's type has them. */
 static bool read_names(struct sqs_request *request, const char *member, bool queue_names,
                        unsigned *bits) {
     const struct json_value *names = sqs_get(request->input, member);

@@ -9,7 +9,7 @@
 enum {
     INPUT_MAX = 64 * 1024 * 1024, /* each byte of the largest form written in six */
     INPUT_DEPTH = 64,
-    NODES_MAX = 8192, /* a batch of ten messages with ten attributes each has about 600 */
+    NODES_MAX = 4096, /* a batch of ten messages with ten attributes each has about 600 */
     ACTION_MAX = 64,
 };
 

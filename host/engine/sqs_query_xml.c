@@ -24,32 +24,44 @@ static const struct flat {
     {"Tags", "Tag", "Key", "Value"},
 };
 
+/* What stands for the character at text, NULL: it stands for itself. */
+static const char *entity_of(const char *text, size_t left, size_t *len_out) {
+    static const char unknown[] = "&#xFFFD;"; /* for what XML 1.0 cannot hold */
+    const unsigned char *p = (const unsigned char *)text;
+    *len_out = 1;
+    switch (text[0]) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\r': /* as it is, it would be read as a line feed */
+        return "&#xD;";
+    case '\t':
+    case '\n':
+        return NULL;
+    default:
+        break;
+    }
+    if (left >= 3 && p[0] == 0xEF && p[1] == 0xBF && p[2] >= 0xBE) {
+        *len_out = 3; /* U+FFFE, U+FFFF */
+        return unknown;
+    }
+    return p[0] < ' ' ? unknown : NULL;
+}
+
 static void add_escaped(struct buf *out, const char *text, size_t len) {
-    size_t begin = 0;
-    for (size_t i = 0; i < len; i++) {
-        const char *entity = NULL;
-        switch (text[i]) {
-        case '&':
-            entity = "&amp;";
-            break;
-        case '<':
-            entity = "&lt;";
-            break;
-        case '>':
-            entity = "&gt;";
-            break;
-        case '"':
-            entity = "&quot;";
-            break;
-        case '\r': /* as it is, it would be read as a line feed */
-            entity = "&#xD;";
-            break;
-        default:
+    size_t begin = 0, taken;
+    for (size_t i = 0; i < len; i += taken) {
+        const char *entity = entity_of(text + i, len - i, &taken);
+        if (!entity)
             continue;
-        }
         buf_add(out, text + begin, i - begin);
         buf_adds(out, entity);
-        begin = i + 1;
+        begin = i + taken;
     }
     buf_add(out, text + begin, len - begin);
 }

@@ -260,7 +260,7 @@ static struct sqs_group *group_get(struct sqs_queue *q, const char *id, size_t l
 }
 
 /* Gives a message that is in no structure yet its places; false when memory ran out: it has none
- * then. */
+** then. */
 static bool enter(struct sqs_queue *q, struct sqs_message *m, int64_t delay_ms, int64_t now_ms) {
     struct sqs_group *group = NULL;
     if (q->rules.fifo) {
@@ -302,7 +302,7 @@ no_map:
 }
 
 /* The scope of a deduplication id is the queue or the group. Returns the length; out: 2 *
- * SQS_ID_MAX + 1 bytes. */
+** SQS_ID_MAX + 1 bytes. */
 static size_t dedup_key(const struct sqs_queue *q, const struct sqs_draft *draft, char *out) {
     size_t group_len = q->rules.dedup_by_group ? length(draft->group) : 0,
            dedup_len = length(draft->dedup);

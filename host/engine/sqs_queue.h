@@ -1,10 +1,9 @@
 /*
-** One SQS queue, standard or FIFO: what waits, what is in flight, what comes next.
-** Pure logic: no clock (each call is told the time, which must not go back), no JSON, no HTTP.
-*Everything is O(log n) in the number of
-** messages and of message groups; purge and free are O(n).
-** Source of behaviour: Amazon SQS developer guide (visibility timeout, FIFO delivery logic,
-*exactly-once processing, dead-letter queues).
+** One SQS queue, standard or FIFO: what waits, what is in flight, what comes next. Pure logic: no
+** clock (each call is told the time, which must not go back), no JSON, no HTTP. Everything is
+** O(log n) in the number of messages and of message groups; purge and free are O(n). Source of
+** behaviour: Amazon SQS developer guide (visibility timeout, FIFO delivery logic, exactly-once
+** processing, dead-letter queues).
 */
 #ifndef AWSYNC_ENGINE_SQS_QUEUE_H
 #define AWSYNC_ENGINE_SQS_QUEUE_H
@@ -129,7 +128,7 @@ void sqs_queue_free(struct sqs_queue *q);
 void sqs_queue_set_rules(struct sqs_queue *q, const struct sqs_queue_rules *rules);
 
 /* Lets the time pass: visibility timeouts, delays and retention end. The calls below do it
- * themselves. */
+** themselves. */
 void sqs_queue_advance(struct sqs_queue *q, int64_t now_ms);
 /* When the next hidden message becomes visible; INT64_MAX: none is hidden. */
 int64_t sqs_queue_next_due(const struct sqs_queue *q);
@@ -138,11 +137,11 @@ int64_t sqs_queue_next_due(const struct sqs_queue *q);
 enum sqs_result sqs_queue_send(struct sqs_queue *q, const struct sqs_draft *draft, int64_t now_ms,
                                struct sqs_sent *sent_out);
 /* SQS_OK (also when there is nothing: *count_out is 0) or SQS_OVER_LIMIT. out: room for
- * SQS_RECEIVE_MAX. */
+** SQS_RECEIVE_MAX. */
 enum sqs_result sqs_queue_receive(struct sqs_queue *q, const struct sqs_take *take, int64_t now_ms,
                                   const struct sqs_message **out, size_t *count_out);
 /* sequence and generation are a receipt handle's. SQS_OK (also when it is gone already) or
- * SQS_EXPIRED. */
+** SQS_EXPIRED. */
 enum sqs_result sqs_queue_delete(struct sqs_queue *q, int64_t sequence, uint32_t generation,
                                  int64_t now_ms);
 /* SQS_OK, SQS_GONE, SQS_EXPIRED, SQS_TOO_LONG or SQS_NO_MEMORY. */

@@ -1,5 +1,5 @@
 /* The inside of a queue, shared by sqs_queue.c (what comes and goes) and sqs_receive.c (what is
- * handed out). */
+** handed out). */
 #ifndef AWSYNC_ENGINE_SQS_QUEUE_INSIDE_H
 #define AWSYNC_ENGINE_SQS_QUEUE_INSIDE_H
 
@@ -30,13 +30,13 @@ struct sqs_queue {
 
 #define SQS_OF_NODE(type, member, node) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
-/* Sees to it that a group is in ready exactly while its first message is visible, and frees it when
- * it is empty. */
+/* Sees to it that a group is in ready exactly while its first message is visible, and frees it
+** when it is empty. */
 void sqs_group_refresh(struct sqs_queue *q, struct sqs_group *group);
 /* A hidden message becomes visible. False when memory ran out: it stays hidden. */
 bool sqs_message_show(struct sqs_queue *q, struct sqs_message *m);
 /* A visible message goes in flight until due_ms; on a standard queue it may be in ready or not.
- * False when memory ran out: it is visible. */
+** False when memory ran out: it is visible. */
 bool sqs_message_hide(struct sqs_queue *q, struct sqs_message *m, int64_t due_ms);
 struct sqs_message *sqs_message_find(const struct sqs_queue *q, int64_t sequence);
 /* Takes the message out of everything; the caller frees it. A group that has become empty is freed.

@@ -46,7 +46,7 @@ static void pick_standard(struct sqs_queue *q, struct outgoing *o) {
 }
 
 /* Group by group, by the age of its first message: messages in order, up to the first that is
- * hidden. */
+** hidden. */
 static void pick_fifo(struct sqs_queue *q, struct outgoing *o) {
     struct heap_node *node;
     while (o->count < o->want && (node = heap_least(&q->ready))) {
@@ -69,7 +69,7 @@ static void pick_fifo(struct sqs_queue *q, struct outgoing *o) {
 }
 
 /* The picked messages are received: counted, given a new handle, hidden. Fewer remain when memory
- * ran out. */
+** ran out. */
 static void hand_out(struct sqs_queue *q, struct outgoing *o, int64_t now_ms) {
     size_t given = 0;
     for (size_t i = 0; i < o->count; i++) {
@@ -100,7 +100,7 @@ static void hand_out(struct sqs_queue *q, struct outgoing *o, int64_t now_ms) {
 }
 
 /* The same messages again for the same attempt id, as long as each is still held by the handle of
- * then. */
+** then. */
 static bool repeat_attempt(struct sqs_queue *q, struct outgoing *o, int64_t now_ms) {
     const struct attempt *attempt =
         sqs_recent_find(&q->attempts, o->take->attempt, strlen(o->take->attempt));

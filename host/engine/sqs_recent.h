@@ -1,8 +1,7 @@
 /*
 ** What was seen in the last minutes: ids, each with a small record of fixed size, forgotten in the
-*order in which they came.
-** Behind deduplication ids and receive request attempt ids. All operations are O(1), forgetting
-*amortised.
+** order in which they came. Behind deduplication ids and receive request attempt ids. All
+** operations are O(1), forgetting amortised.
 */
 #ifndef AWSYNC_ENGINE_SQS_RECENT_H
 #define AWSYNC_ENGINE_SQS_RECENT_H

@@ -122,8 +122,8 @@ struct sqs_entry *sqs_entry_find_arn(const struct sqs_service *service, const ch
     return entry && strcmp(entry->arn, arn) == 0 ? entry : NULL;
 }
 
-/* True when the URL's path ends in /ACCOUNT/NAME with this account; clients reach us by many a host
- * name. */
+/* True when the URL's path ends in /ACCOUNT/NAME with this account; clients reach us by many a
+** host name. */
 static struct sqs_entry *find_url(const struct sqs_request *request, const char *url) {
     const char *name = strrchr(url, '/');
     const char *account = service_account(request->call);

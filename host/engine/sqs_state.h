@@ -1,5 +1,5 @@
 /* The inside of the SQS service, shared by its operations (sqs_ops_*.c), sqs_waiters.c and
- * sqs_service.c. */
+** sqs_service.c. */
 #ifndef AWSYNC_ENGINE_SQS_STATE_H
 #define AWSYNC_ENGINE_SQS_STATE_H
 
@@ -166,7 +166,7 @@ void sqs_settle(struct sqs_service *service);
 /* The same when the timer has fired or the clock has been moved. */
 void sqs_wake(struct sqs_service *service);
 /* Answers all waiters of the queue: with an error when code is given, else as if their time were
- * over. */
+** over. */
 void sqs_waiters_end(struct sqs_entry *entry, const char *code, const char *message);
 
 /* --- operations: sqs_ops_*.c --- */

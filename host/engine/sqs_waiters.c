@@ -81,8 +81,8 @@ void sqs_stir(struct sqs_service *service, struct sqs_entry *entry) {
     service->stirred = entry;
 }
 
-/* Serves waiters as long as there is something for them, then notes when the queue has to be looked
- * at again. */
+/* Serves waiters as long as there is something for them, then notes when the queue has to be
+** looked at again. */
 static void serve(struct sqs_service *service, struct sqs_entry *entry, int64_t now_ms) {
     while (entry->first_waiter) {
         struct sqs_waiter *waiter = entry->first_waiter;
@@ -144,7 +144,7 @@ void sqs_settle(struct sqs_service *service) {
         sqs_stir(service, entry);
     }
     /* Serving may stir further queues (dead letters), each of them a finite number of times: every
-     * move needs receives before. */
+    ** move needs receives before. */
     while (service->stirred) {
         struct sqs_entry *entry = service->stirred;
         service->stirred = entry->next_stirred;

@@ -10,11 +10,14 @@
 #include <event2/event.h>
 
 #include "host/engine/engine.h"
+#include "host/engine/fault.h"
 #include "host/engine/lambda_name.h"
+#include "host/engine/prices.h"
 #include "sigv4/sigv4.h"
 
 #define ENGINE_NAME "probe.engine"
 #define LIST_MAX    64
+#define FATES_MAX   1000
 
 struct log_line {
     struct log_line *next;
@@ -105,6 +108,7 @@ static const char *const *list_option(lua_State *L, const char *name, const char
 static int start(lua_State *L) {
     const char *command[LIST_MAX], *environment[LIST_MAX];
     char error[256] = "";
+    struct fault_spec fault;
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     struct box *box = lua_newuserdatauv(L, sizeof(*box), 0);
@@ -135,6 +139,12 @@ static int start(lua_State *L) {
         .retry_wait_ms = {integer_option(L, "retry_wait_ms"), integer_option(L, "retry_wait_ms")},
         .init_timeout_ms = integer_option(L, "init_timeout_ms"),
     };
+    const char *faults = text_option(L, "fault");
+    if (faults != NULL) {
+        if (!fault_parse(&fault, faults, error, sizeof(error)))
+            return luaL_error(L, "%s", error);
+        options.fault = &fault;
+    }
     box->engine = engine_start(&options, error, sizeof(error));
     if (box->engine == NULL) {
         lua_pushnil(L);
@@ -189,6 +199,76 @@ static int figures(lua_State *L) {
     lua_setfield(L, -2, "workers");
     lua_pushinteger(L, (lua_Integer)now.queues);
     lua_setfield(L, -2, "queues");
+    return 1;
+}
+
+/* usage() -> { SendMessage = { calls, units, calls of FIFO queues, units }, ..., attempts =, billed_ms =,
+** memory_mb =, dollars = } */
+static int usage(lua_State *L) {
+    struct engine_usage now;
+    engine_usage(check_engine(L), &now);
+    lua_newtable(L);
+    for (int i = 0; i < ENGINE_SQS_OPERATIONS; i++) {
+        const struct engine_requests *row = &now.sqs[i];
+        if (row->calls[ENGINE_STANDARD] + row->calls[ENGINE_FIFO] == 0)
+            continue;
+        lua_createtable(L, 4, 0);
+        for (int kind = 0; kind < ENGINE_QUEUE_KINDS; kind++) {
+            lua_pushinteger(L, (lua_Integer)row->calls[kind]);
+            lua_rawseti(L, -2, 2 * kind + 1);
+            lua_pushinteger(L, (lua_Integer)row->units[kind]);
+            lua_rawseti(L, -2, 2 * kind + 2);
+        }
+        lua_setfield(L, -2, row->operation);
+    }
+    lua_pushinteger(L, (lua_Integer)now.attempts);
+    lua_setfield(L, -2, "attempts");
+    lua_pushinteger(L, (lua_Integer)now.billed_ms);
+    lua_setfield(L, -2, "billed_ms");
+    lua_pushinteger(L, now.memory_mb);
+    lua_setfield(L, -2, "memory_mb");
+    lua_pushnumber(L, prices_estimate(&now).total);
+    lua_setfield(L, -2, "dollars");
+    return 1;
+}
+
+/* faults() -> { drop =, delay =, ... } */
+static int faults(lua_State *L) {
+    uint64_t counts[FAULT_KINDS];
+    engine_faults(check_engine(L), counts);
+    lua_createtable(L, 0, FAULT_KINDS);
+    for (int i = 0; i < FAULT_KINDS; i++) {
+        lua_pushinteger(L, (lua_Integer)counts[i]);
+        lua_setfield(L, -2, fault_name((enum fault_kind)i));
+    }
+    return 1;
+}
+
+/* fates(spec, count) -> a text for each of so many calls of operation 0; nil, message for a bad spec */
+static int fates(lua_State *L) {
+    char error[256];
+    struct fault_spec spec;
+    if (!fault_parse(&spec, luaL_checkstring(L, 1), error, sizeof(error))) {
+        lua_pushnil(L);
+        lua_pushstring(L, error);
+        return 2;
+    }
+    size_t count = (size_t)luaL_checkinteger(L, 2);
+    struct fault_fate fate[FATES_MAX];
+    bool twice[FATES_MAX];
+    luaL_argcheck(L, count <= FATES_MAX, 2, "too many");
+    struct fault *fault = fault_new(&spec);
+    for (size_t i = 0; i < count; i++) {
+        fate[i] = fault_decide(fault, 0, false);
+        twice[i] = fault_twice(fault, 0);
+    }
+    fault_free(fault);
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 0; i < count; i++) {
+        lua_pushfstring(L, "%s%s%s", fate[i].ending < FAULT_KINDS ? fault_name(fate[i].ending) : "",
+                        fate[i].delay_ms > 0 ? "+delay" : "", twice[i] ? "+twice" : "");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
     return 1;
 }
 
@@ -281,11 +361,10 @@ __attribute__((visibility("default"))) int luaopen_probe_engine(lua_State *L);
 int luaopen_probe_engine(lua_State *L) {
     static const luaL_Reg methods[] = {{"stop", stop},       {"facts", facts},
                                        {"figures", figures}, {"wait_idle", wait_idle},
+                                       {"usage", usage},     {"faults", faults},
                                        {"line", line},       {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"start", start},
-                                         {"sign", sign},
-                                         {"name", name},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"start", start}, {"sign", sign}, {"name", name}, {"fates", fates}, {NULL, NULL}};
     if (luaL_newmetatable(L, ENGINE_NAME)) {
         luaL_newlib(L, methods);
         lua_setfield(L, -2, "__index");

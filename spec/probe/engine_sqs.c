@@ -3,6 +3,7 @@
 ** calls that came by no wire. The functions of service.h are defined here, so that no front is
 ** needed.
 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -239,13 +240,15 @@ struct record {
 /* Freed by the answer, as the front does it. */
 struct service_call {
     struct record *record;
-    char *target, *body, *host, *account;
+    char *target, *path, *body, *host, *account; /* path NULL: `/` */
+    bool form;                                   /* speaks the query protocol */
     size_t len;
     void (*gone)(void *context);
     void *gone_context;
 };
 
 struct fake {
+    char bills[512]; /* `SendMessage fifo 2;` for each request since they were asked for */
     struct event_base *base;
     struct sqs_service *service;
     struct record **records;
@@ -258,8 +261,7 @@ const char *service_method(const struct service_call *call) {
 }
 
 const char *service_path(const struct service_call *call) {
-    (void)call;
-    return "/";
+    return call->path ? call->path : "/";
 }
 
 const char *service_query(const struct service_call *call) {
@@ -268,7 +270,12 @@ const char *service_query(const struct service_call *call) {
 }
 
 const char *service_header(const struct service_call *call, const char *name) {
-    return strcmp(name, "X-Amz-Target") == 0 ? call->target : NULL;
+    if (strcmp(name, "X-Amz-Target") == 0)
+        return call->target;
+    if (strcmp(name, "Content-Type") == 0)
+        return call->form ? "application/x-www-form-urlencoded; charset=utf-8"
+                          : "application/x-amz-json-1.0";
+    return NULL;
 }
 
 const char *service_body(const struct service_call *call, size_t *len_out) {
@@ -305,6 +312,7 @@ static void call_free(struct service_call *call) {
     if (!call)
         return;
     free(call->target);
+    free(call->path);
     free(call->body);
     free(call->host);
     free(call->account);
@@ -345,9 +353,25 @@ static struct fake *to_fake(lua_State *L) {
     return fake;
 }
 
+static void on_bill(void *context, unsigned operation, bool fifo, uint64_t units) {
+    struct fake *fake = context;
+    size_t len = strlen(fake->bills);
+    snprintf(fake->bills + len, sizeof(fake->bills) - len, "%s %s %u;",
+             sqs_operation_name(operation), fifo ? "fifo" : "standard", (unsigned)units);
+}
+
+/* s:bills() -> what was billed since the last call of it */
+static int fake_bills(lua_State *L) {
+    struct fake *fake = luaL_checkudata(L, 1, SERVICE);
+    lua_pushstring(L, fake->bills);
+    fake->bills[0] = '\0';
+    return 1;
+}
+
 static int fake_new(lua_State *L) {
-    struct sqs_service_options options = {.lenient = lua_toboolean(L, 1)};
+    bool lenient = lua_toboolean(L, 1);
     struct fake *fake = lua_newuserdatauv(L, sizeof(*fake), 0);
+    struct sqs_service_options options = {.lenient = lenient, .bill = on_bill, .context = fake};
     *fake = (struct fake){0};
     luaL_setmetatable(L, SERVICE);
     fake->base = event_base_new();
@@ -377,11 +401,12 @@ static int fake_gc(lua_State *L) {
     return 0;
 }
 
-/* s:call(target or nil, body [, host [, account]]) -> id */
+/* s:call(target or nil, body [, host [, account [, path of a form]]]) -> id */
 static int fake_call(lua_State *L) {
     struct fake *fake = to_fake(L);
     size_t len = 0;
     const char *target = luaL_optstring(L, 2, NULL);
+    const char *path = luaL_optstring(L, 6, NULL);
     const char *body = luaL_checklstring(L, 3, &len);
     const char *host = luaL_optstring(L, 4, "127.0.0.1:4100");
     const char *account = luaL_optstring(L, 5, "123456789012");
@@ -402,6 +427,8 @@ static int fake_call(lua_State *L) {
     call->body = malloc(len + 1);
     memcpy(call->body, body, len + 1);
     call->len = len;
+    call->path = path ? strdup(path) : NULL;
+    call->form = path != NULL;
     call->host = strdup(host);
     call->account = strdup(account);
     sqs_service_call(fake->service, call);
@@ -524,9 +551,9 @@ static const luaL_Reg queue_methods[] = {
 };
 
 static const luaL_Reg service_methods[] = {
-    {"call", fake_call},       {"take", fake_take},   {"gone", fake_gone}, {"skip", fake_skip},
-    {"run", fake_run},         {"pass", fake_pass},   {"stop", fake_stop}, {"error", fake_error},
-    {"deliver", fake_deliver}, {"count", fake_count}, {NULL, NULL},
+    {"call", fake_call},       {"take", fake_take},   {"gone", fake_gone},   {"skip", fake_skip},
+    {"run", fake_run},         {"pass", fake_pass},   {"stop", fake_stop},   {"error", fake_error},
+    {"deliver", fake_deliver}, {"count", fake_count}, {"bills", fake_bills}, {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {

@@ -12,7 +12,7 @@ return function(options)
   end
 
   function handler.testEnd(element, _, status)
-    local took = (element.endTick or 0) - (element.startTick or 0)
+    local took = element.duration or 0
     if took > 2 then
       slow[#slow + 1] = ("%6.1f s  %s"):format(took, handler.getFullName(element))
     end
