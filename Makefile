@@ -41,9 +41,10 @@ WARN     := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmis
 # Only Debian and Ubuntu call them lua5.4 and liblua5.4.a: LUA_CFLAGS and LUA_LIBS can be set from outside.
 LUA_CFLAGS  ?= $(shell pkg-config --cflags lua5.4 2>/dev/null)
 LUA_LIBS    ?= -l:liblua5.4.a
-DEP_CFLAGS  := $(shell pkg-config --cflags libcurl openssl libevent 2>/dev/null)
+DEP_CFLAGS  := $(shell pkg-config --cflags libcurl openssl libevent libzip 2>/dev/null)
 CLIENT_LIBS := $(shell pkg-config --libs libcurl openssl 2>/dev/null)
 ENGINE_LIBS := $(shell pkg-config --libs libevent libevent_pthreads 2>/dev/null)
+ZIP_LIBS    := $(shell pkg-config --libs libzip 2>/dev/null)
 
 ALL_CFLAGS := $(WARN) $(CFLAGS) $(SAN) -fPIC -fvisibility=hidden -pthread -D_GNU_SOURCE \
               -DAWSYNC_VERSION='"$(VERSION)"' -I. $(DEP_CFLAGS) -MMD -MP
@@ -103,7 +104,15 @@ $(BUILD)/bootstrap: $(call objects,host/runtime/main.c) $(call archives,$(RUNTIM
 	$(LINK) -Wl,-E $^ -Wl,--whole-archive $(LUA_LIBS) -Wl,--no-whole-archive $(CLIENT_LIBS) -lm -ldl -o $@
 
 $(BUILD)/awsync: $(call objects,host/cli/main.c) $(call archives,$(CLI_ROOMS))
-	$(LINK) $^ $(ENGINE_LIBS) $(CLIENT_LIBS) -lm -o $@
+	$(LINK) $^ $(ENGINE_LIBS) $(ZIP_LIBS) $(CLIENT_LIBS) -lm -o $@
+
+# What `awsync` has inside: fixtures, templates, the policy of a role.
+SHARED := $(sort $(shell find host/cli/share -type f 2>/dev/null)) packaging/policy.json packaging/trust.json
+$(BUILD)/obj/host/cli/share_files.h: tools/embed $(SHARED)
+	@mkdir -p $(@D)
+	tools/embed $(SHARED) > $@
+$(BUILD)/obj/host/cli/share.o: EXTRA_CFLAGS = -I$(BUILD)/obj/host/cli
+$(BUILD)/obj/host/cli/share.o: $(BUILD)/obj/host/cli/share_files.h
 
 $(BUILD)/lua/awsync/core.so: $(call archives,$(BINDING_ROOMS))
 	@mkdir -p $(@D)
@@ -167,6 +176,8 @@ lint: deps
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
 	  --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -I. -j2 sigv4 host
 	tools/banned $(C_FILES)
+	@$(MAKE) --no-print-directory all
+	tools/symbols $(call archives,$(ROOMS))
 
 format:
 	clang-format -i $(C_FILES)

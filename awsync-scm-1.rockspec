@@ -11,7 +11,7 @@ description = {
   detailed = [[
     invoke(f, ...) runs a function in another Lambda, a Channel is an SQS queue, push and pop move values through it.
     With it come `bootstrap`, the Lambda runtime, and `awsync`, which runs the same program on one machine on a local AWS.
-    It builds with libcurl, OpenSSL, libevent and uthash, which pkg-config and the compiler find.]],
+    It builds with libcurl, OpenSSL, libevent, libzip and uthash, which pkg-config and the compiler find.]],
   license = "MIT",
   labels = { "aws", "lambda", "sqs", "concurrency" },
 }

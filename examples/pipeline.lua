@@ -3,18 +3,14 @@
 local awsync = require "awsync"
 local Channel, invoke = awsync.Channel, awsync.invoke
 
--- `false` ends a stream.
 local function generate(out, n)
   for i = 1, n do out:push(i) end
-  out:push(false)
+  out:close()
 end
 
 local function square(source, out)
-  while true do
-    local i = source:pop()
-    if not i then return out:push(false) end
-    out:push(i * i)
-  end
+  for i in source:range() do out:push(i * i) end
+  out:close()
 end
 
 function main(event)
@@ -24,9 +20,6 @@ function main(event)
   invoke(square, numbers, squares)
 
   local sum = 0
-  while true do
-    local s = squares:pop()
-    if not s then return sum end
-    sum = sum + s
-  end
+  for s in squares:range() do sum = sum + s end
+  return sum
 end

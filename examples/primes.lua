@@ -5,15 +5,14 @@ local Channel, invoke = awsync.Channel, awsync.invoke
 
 local function generate(out, limit)
   for n = 2, limit do out:push(n) end
-  out:push(false) -- the end
+  out:close()
 end
 
 local function filter(source, out, prime)
-  while true do
-    local n = source:pop()
-    if not n or n % prime ~= 0 then out:push(n) end
-    if not n then return end
+  for n in source:range() do
+    if n % prime ~= 0 then out:push(n) end
   end
+  out:close()
 end
 
 function main(event)

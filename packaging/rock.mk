@@ -10,8 +10,8 @@ rock:
 # LuaRocks does not find headers in multiarch folders; pkg-config and the compiler do.
 rock-needs:
 	@command -v pkg-config >/dev/null || { echo "awsync: pkg-config is missing" >&2; exit 1; }
-	@pkg-config --exists --print-errors libcurl openssl libevent libevent_pthreads || { \
-	  echo "awsync: on Debian and Ubuntu: apt install libcurl4-openssl-dev libssl-dev libevent-dev" >&2; exit 1; }
+	@pkg-config --exists --print-errors libcurl openssl libevent libevent_pthreads libzip || { \
+	  echo "awsync: on Debian and Ubuntu: apt install libcurl4-openssl-dev libssl-dev libevent-dev libzip-dev" >&2; exit 1; }
 	@printf '#include <lua.h>\n#include <uthash.h>\n' | $(CC) $(LUA_CFLAGS) -fsyntax-only -xc - || { \
 	  echo "awsync: on Debian and Ubuntu: apt install liblua5.4-dev uthash-dev" >&2; exit 1; }
 

@@ -97,6 +97,37 @@ describe("the static bootstrap", function()
   end)
 end)
 
+describe("awsync package", function()
+  it("makes a zip of it that runs unpacked in an empty environment, with lua-cjson and a module", function()
+    local place, done = shell.folder()
+    finally(done)
+    shell.write(place .. "/app.lua", [[
+      local awsync, cjson, helper = require "awsync", require "cjson", require "helper"
+      local function double(c, v) awsync.push(c, 2 * v) end
+      function main(event)
+        local c <close> = awsync.Channel()
+        awsync.invoke(double, c, event.n)
+        return cjson.decode("[" .. helper(awsync.pop(c)) .. "]")[1] // 1 | 0
+      end]])
+    shell.write(place .. "/helper.lua", "return function(v) return tostring(v + 1) end")
+    local _, err, status = shell.run(("cd %s && %s package app.lua helper.lua --bootstrap %s"):format(place,
+      shell.awsync, static))
+    assert.equal(0, status, err)
+    -- As Lambda unpacks it: with the modes that the zip has.
+    _, err, status = shell.run(("python3 -c %s %s"):format(shell.quote([[
+import os, sys, zipfile
+with zipfile.ZipFile(sys.argv[1] + "/function.zip") as archive:
+    for info in archive.infolist():
+        os.chmod(archive.extract(info, sys.argv[1] + "/task"), info.external_attr >> 16 & 0o777)]]), place))
+    assert.equal(0, status, err)
+    assert.equal(0, select(3, shell.run("packaging/check-static " .. place .. "/task/bootstrap")))
+    -- The engine takes the bootstrap that lies beside `awsync`.
+    local run = "cp %s %s/task/ && cd / && env -i %s/task/awsync run --quiet %s/task/app.lua --event %s"
+    local out, log = shell.run(run:format(shell.awsync, place, place, place, shell.quote '{"n": 20}'))
+    assert.equal('{"statusCode":200,"body":"41"}\n', out, log)
+  end)
+end)
+
 describe("packaging/check-static", function()
   it("refuses a program that needs shared libraries", function()
     local _, err, status = shell.run("packaging/check-static " .. shell.bootstrap)

@@ -1,4 +1,5 @@
 local aws = require "support.aws"
+local patience = require "spec.support.patience"
 local http_server = require "support.http_server"
 local shell = require "support.shell"
 local socket = require "socket"
@@ -202,7 +203,7 @@ describe("a request", function()
     local began = socket.gettime()
     local error = client:request { timeout_ms = 200 }.error
     assert.same({ "RequestTimeout", 2, true }, { error.code, error.attempts, error.may_have_run })
-    assert.is_true(socket.gettime() - began < 5)
+    assert.is_true(socket.gettime() - began < 5 * patience)
   end)
 
   it("refuses an answer without end", function()
@@ -291,7 +292,7 @@ describe("a request", function()
     for i, tag in ipairs(tags) do
       assert.equal("/" .. i, client:take(tag).body)
     end
-    assert.is_true(socket.gettime() - began < 10)
+    assert.is_true(socket.gettime() - began < 10 * patience)
     assert.is_true(server:log().most > 100)
   end)
 
@@ -331,7 +332,7 @@ describe("a request", function()
     client.raw:post(7)
     local began = socket.gettime()
     assert.equal(22, client:close()) -- 21 answers and the task
-    assert.is_true(socket.gettime() - began < 2)
+    assert.is_true(socket.gettime() - began < 2 * patience)
     table.remove(clients)
   end)
 

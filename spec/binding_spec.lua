@@ -61,7 +61,8 @@ describe("the module awsync", function()
   end)
 
   it("refuses options that it does not know, by name, and values of the wrong type", function()
-    has(message_of(awsync.Channel, { colour = "red" }), "unknown option 'colour' (there are: ordered, visibility)")
+    has(message_of(awsync.Channel, { colour = "red" }),
+      "unknown option 'colour' (there are: capacity, max_receives, ordered, stream, visibility)")
     has(message_of(awsync.Channel, { "ordered" }), "unknown option '1'")
     has(message_of(awsync.Channel, { ordered = 1 }), "option 'ordered' is a number, not a boolean")
     for _, bad in ipairs { 0, 43201, 1.5, "30", true } do
@@ -261,12 +262,13 @@ describe("invoke in a plain interpreter", function()
   end)
 
   it("waits at the end of the program until its calls are accepted, and warns of a refused one", function()
-    local accepted = 0
+    local accepted, sqs = 0, small_sqs()
     local program = "warn '@on' local function f() end for _ = 1, 100 do awsync.invoke(f) end"
     local env = { AWSYNC_KEY = key, AWS_LAMBDA_FUNCTION_NAME = "squares" }
     local _, err, status = run(program, {
       env = env,
-      aws = function()
+      aws = function(request)
+        if not request.path:find "/invocations" then return sqs.serve(request) end
         accepted = accepted + 1
         return 202, "", {}
       end,

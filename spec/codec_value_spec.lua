@@ -97,6 +97,21 @@ describe("a value on the wire", function()
     assert.equal('awsync/1 {"$c":["https://sqs/1/awsync-x.fifo","both",true,30]}', codec.encode(both))
   end)
 
+  it("carries what only some channels have", function()
+    for text, options in pairs {
+      ['{"capacity":0}'] = { 0, false, 0 },
+      ['{"capacity":10,"max_receives":3}'] = { 10, false, 3 },
+      ['{"max_receives":1000,"stream":true}'] = { nil, true, 1000 },
+      ['{"capacity":7,"max_receives":1,"stream":true}'] = { 7, true, 1 },
+    } do
+      local channel = codec.channel("u", false, true, true, 30, options[1], options[2], options[3])
+      assert.equal(('awsync/1 {"$c":["u","both",true,30,%s]}'):format(text), codec.encode(channel))
+      assert.same(table.pack(options[1], options[2], options[3]), table.pack(codec.extras(copy(channel))))
+    end
+    assert.same(table.pack(nil, false, 0),
+      table.pack(codec.extras(codec.decode 'awsync/1 {"$c":["u","both",true,30,{}]}')))
+  end)
+
   it("keeps a metatable that a loaded module has, and only with a signature", function()
     local Point = { __index = {} }
     package.loaded["spec.point"] = { mt = Point }

@@ -90,7 +90,7 @@ describe("the engine with faults", function()
     local url = queue(engine)
     local started = socket.gettime()
     assert.is_nil(call(engine, "ReceiveMessage", { QueueUrl = url, WaitTimeSeconds = 1 }))
-    assert.near(1, socket.gettime() - started, 0.5)
+    assert.is_true(socket.gettime() - started > 0.8)
   end)
 
   it("cuts connections, before the effect and within the answer", function()
@@ -121,14 +121,14 @@ describe("the engine with faults", function()
 
   it("delays calls, and others not", function()
     local engine = start "delay=1:300ms,only=ListQueues"
-    local started = socket.gettime()
     queue(engine)
-    assert.is_true(socket.gettime() - started < 0.2)
+    assert.equal(0, engine.handle:faults().delay)
     local first = engine:send { target = "/", service = "sqs", body = "{}", headers = {
       ["X-Amz-Target"] = "AmazonSQS.ListQueues" } }
-    started = socket.gettime()
+    local started = socket.gettime()
     assert.equal(1, #engine:sqs("ListQueues", {}).json.QueueUrls)
-    assert.near(0.4, socket.gettime() - started, 0.15)
+    assert.is_true(socket.gettime() - started > 0.25)
+    assert.equal(2, engine.handle:faults().delay)
     assert.equal(200, E.receive(first).status)
     first:close()
   end)

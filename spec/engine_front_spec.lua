@@ -1,5 +1,6 @@
 -- The engine's face: life, port, authentication, routing, STS.
 local E = require "spec.support.engine"
+local patience = require "spec.support.patience"
 local probe = require "probe.engine"
 local socket = require "socket"
 
@@ -261,7 +262,7 @@ describe("the engine's front", function()
     socket.sleep(0.1)
     local before = socket.gettime()
     engine:stop()
-    assert.is_true(socket.gettime() - before < 1)
+    assert.is_true(socket.gettime() - before < 1 * patience)
     for _, connection in ipairs(waiting) do
       connection:close()
     end

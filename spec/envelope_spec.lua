@@ -142,6 +142,20 @@ describe("an envelope", function()
     end
   end)
 
+  it("carries a budget where there is one, and is refused when that is none", function()
+    local with = seal { spent = 1200, share = 34000000, typical_ms = 250 }
+    local _, got = envelope.open(key, with, now)
+    assert.same({ 1200, 34000000, 250 }, { got.spent, got.share, got.typical_ms })
+    local body = body_of(with)
+    assert.truthy(body:find('"budget":[1200,34000000,250],', 1, true))
+    assert.falsy(body_of(sealed):find("budget", 1, true))
+    for _, other in ipairs { "1", "[]", "[1,2]", "[1,2,3,4]", "[1,0,3]", "[-1,2,3]", '[1,2,"3"]', "[1.5,2,3]", "null",
+      "[9223372036854775807,1,1]" } do
+      local changed = body:gsub('"budget":%b[]', function() return '"budget":' .. other end)
+      assert.equal("malformed", (envelope.open(key, around(changed), now)), other)
+    end
+  end)
+
   it("is not what an ordinary event is", function()
     for _, event in ipairs { "", "{}", "null", "[1]", '"awsync"', '{"a":{"awsync":1}}',
       '{"a":[{"awsync":1}],"b":"awsync"}', '["awsync",1]', "{", '{"a":1', "not JSON", '{"\\u0061wsync":1}' } do

@@ -1,5 +1,6 @@
 -- From the event to the answer: loading the program, results, errors, logs, memory, and what AWS refuses.
 local fake = require "spec.support.runtime_api"
+local small_sqs = require "spec.support.small_sqs"
 local cjson = require "cjson"
 
 local function start(options)
@@ -374,8 +375,9 @@ describe("a signed call", function()
   local function envelopes(how, options)
     options = options or {}
     options.files = options.files or { ["main.lua"] = caller }
-    local sent = {}
+    local sent, sqs = {}, small_sqs()
     options.aws = options.aws or function(request)
+      if not request.path:find "/invocations" then return sqs.serve(request) end
       sent[#sent + 1] = request
       return 202, "", {}
     end
@@ -410,7 +412,7 @@ describe("a signed call", function()
     local sent, _, lambda = envelopes '"fails"'
     local post = lambda:invoke(sent[1].body)
     assert.equal("error", post.kind)
-    assert.equal("main.lua:4: in the call", cjson.decode(post.body).errorMessage)
+    assert.equal("main.lua:4: in the call (in fails())", cjson.decode(post.body).errorMessage)
     lambda:stop()
   end)
 
@@ -461,7 +463,7 @@ describe("a signed call", function()
     })
     assert.equal("error", post.kind)
     assert.equal("Runtime.DeliveryFailed", post.headers["lambda-runtime-function-error-type"])
-    for _, part in ipairs { "'main.lua:3'", "ResourceNotFoundException", "Function not found", "aws-req-1" } do
+    for _, part in ipairs { "'work'", "ResourceNotFoundException", "Function not found", "aws-req-1" } do
       has(post.body, part)
     end
     assert.equal("response", lambda:invoke('"nothing"').kind)

@@ -694,14 +694,6 @@ describe("sigv4's key cache", function()
     local expected = assert(sigv4.sign(request())).authorization
     assert.equal(0, sigv4.hammer(t, 4, 300, expected))
   end)
-
-  it("makes a request cost little", function()
-    local t = signed(request())
-    local r = rules { cache = sigv4.cache(), blind = true }
-    local started = os.clock()
-    for _ = 1, 2000 do assert.equal("ok", (sigv4.verify(t, r))) end
-    assert.is_true(os.clock() - started < 2) -- a millisecond each, also under a sanitizer
-  end)
 end)
 
 describe("sigv4 leaves no secret in memory:", function()

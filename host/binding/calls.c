@@ -10,11 +10,14 @@
 struct call { /* owned by the request until its answer */
     struct calls *calls;
     size_t bytes;
-    char function[128];
+    char function[128], id[CALLS_ID_SIZE];
+    struct call *next; /* of the refused ones, which the table of calls owns */
+    struct aws_error error;
 };
 
 bool calls_init(struct calls *calls) {
     *calls = (struct calls){0};
+    calls->refused_end = &calls->refused;
     pthread_condattr_t attributes;
     if (pthread_mutex_init(&calls->lock, NULL) != 0)
         return false;
@@ -30,6 +33,8 @@ bool calls_init(struct calls *calls) {
 }
 
 void calls_destroy(struct calls *calls) {
+    while (calls_take_failure(calls, NULL, 0, NULL))
+        ;
     pthread_cond_destroy(&calls->changed);
     pthread_mutex_destroy(&calls->lock);
 }
@@ -49,10 +54,11 @@ static void on_answer(void *context, const struct aws_error *error,
     pthread_mutex_lock(&calls->lock);
     calls->pending--;
     calls->bytes -= call->bytes;
-    if (error != NULL && !calls->failed) {
-        calls->failed = true;
-        calls->error = *error;
-        snprintf(calls->function, sizeof calls->function, "%s", call->function);
+    if (error != NULL) {
+        call->error = *error;
+        *calls->refused_end = call;
+        calls->refused_end = &call->next;
+        call = NULL;
         if (calls->hub != NULL) {
             calls->woken = true;
             chan_hub_interrupt(calls->hub);
@@ -74,11 +80,14 @@ static bool wait_for_change(struct calls *calls, int64_t deadline) {
 }
 
 enum calls_result calls_send(struct calls *calls, struct aws_client *client,
-                             const struct lambda_invoke *in, const char *name, int64_t deadline) {
+                             const struct lambda_invoke *in, const char *name, const char *id,
+                             int64_t deadline) {
     struct call *call = malloc(sizeof *call);
     if (call == NULL)
         return CALLS_NO_MEMORY;
     call->calls = calls;
+    call->next = NULL;
+    snprintf(call->id, sizeof call->id, "%s", id);
     call->bytes = in->payload_len;
     snprintf(call->function, sizeof call->function, "%s", name);
 
@@ -115,19 +124,24 @@ enum calls_result calls_wait(struct calls *calls, int64_t deadline) {
     return done ? CALLS_OK : CALLS_TIMEOUT;
 }
 
-bool calls_take_failure(struct calls *calls, char *out, size_t size) {
+bool calls_take_failure(struct calls *calls, char *out, size_t size, char id_out[CALLS_ID_SIZE]) {
     pthread_mutex_lock(&calls->lock);
-    bool failed = calls->failed;
-    if (failed) {
-        const struct aws_error *e = &calls->error;
-        snprintf(out, size, "invoke: the call of '%s' was refused: %s%s%s%s%s%s", calls->function,
+    struct call *call = calls->refused;
+    if (call != NULL && (calls->refused = call->next) == NULL)
+        calls->refused_end = &calls->refused;
+    pthread_mutex_unlock(&calls->lock);
+    if (call == NULL)
+        return false;
+    const struct aws_error *e = &call->error;
+    if (out != NULL)
+        snprintf(out, size, "invoke: the call of '%s' was refused: %s%s%s%s%s%s", call->function,
                  e->code, e->message[0] != '\0' ? ": " : "", e->message,
                  e->request_id[0] != '\0' ? " (request id " : "", e->request_id,
                  e->request_id[0] != '\0' ? ")" : "");
-        calls->failed = false;
-    }
-    pthread_mutex_unlock(&calls->lock);
-    return failed;
+    if (id_out != NULL)
+        snprintf(id_out, CALLS_ID_SIZE, "%s", call->id);
+    free(call);
+    return true;
 }
 
 bool calls_take_woken(struct calls *calls) {

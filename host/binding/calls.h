@@ -19,11 +19,8 @@ enum { CALLS_BYTES_MAX = 16 * 1024 * 1024 };
 struct calls {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    size_t pending, bytes; /* under way */
-    bool failed; /* one was refused since the last calls_take_failure: the two below are the first
-                    such */
-    char function[128];
-    struct aws_error error;
+    size_t pending, bytes;               /* under way */
+    struct call *refused, **refused_end; /* not yet taken by calls_take_failure, in order */
     struct chan_hub *hub; /* whose waiting operation a refusal interrupts; NULL: none */
     bool woken;           /* chan_hub_interrupt was called for a refusal */
 };
@@ -37,13 +34,17 @@ void calls_set_hub(struct calls *calls, struct chan_hub *hub);
 
 enum calls_result { CALLS_OK, CALLS_TIMEOUT, CALLS_NO_MEMORY };
 /* Sends an asynchronous call; returns when the I/O thread has it. name: of the Lua function, for
-** messages. deadline: of clock_mono_ms, for the wait for room. */
+** messages. id: of the call, for calls_take_failure. deadline: of clock_mono_ms, for the wait for
+** room. */
 enum calls_result calls_send(struct calls *calls, struct aws_client *client,
-                             const struct lambda_invoke *in, const char *name, int64_t deadline);
+                             const struct lambda_invoke *in, const char *name, const char *id,
+                             int64_t deadline);
 /* Waits until all are answered; CALLS_TIMEOUT when the deadline comes first. */
 enum calls_result calls_wait(struct calls *calls, int64_t deadline);
-/* True when one has been refused: writes a sentence that says which and why, and forgets it. */
-bool calls_take_failure(struct calls *calls, char *out, size_t size);
+enum { CALLS_ID_SIZE = 37 };
+/* True when one has been refused: writes a sentence that says which and why, and its id (may be
+** NULL), and forgets it. */
+bool calls_take_failure(struct calls *calls, char *out, size_t size, char id_out[CALLS_ID_SIZE]);
 /* True when a refusal has interrupted a waiting operation since the last time: the interruption was
 ** ours. */
 bool calls_take_woken(struct calls *calls);

@@ -1,44 +1,23 @@
 /*
-** Channels as Lua values.
+** Channels as Lua values: objects, views, and how they travel. See channel.h for their operations.
 **
 ** A channel that this process knows has one Lua object as long as that lives: a table with weak
 ** values finds it by its struct chan. `<close>` ends the handle, and with it the queue when it
 ** was made here. The collector deletes a queue only when its channel never travelled: otherwise
 ** another lambda may be using it, and the end of the invocation deletes it.
 */
-#include <math.h>
+#include "host/binding/channel.h"
+
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <lauxlib.h>
-
-#include "host/aws/sqs.h"
-#include "host/base/clock.h"
-#include "host/binding/host.h"
-
-#define CHANNEL_TYPE "awsync.Channel"
-#define BOX_TYPE     "awsync.box"
-
-enum { NAME_SIZE = 81, VISIBILITY_MAX_S = 43200 };
-/* So often a waiting pop lets a debug hook run: Ctrl-C in lua5.4 sets one. */
-enum { POP_SLICE_MS = 1000 };
-
-struct channel {
-    struct chan *chan; /* owned reference; NULL before the opening, after the end of the handle */
-    bool own;          /* made here */
-    bool travelled;    /* has been put into a value or a call */
-    bool over;         /* deleted, or its scope has ended */
-    bool sender, receiver; /* which directions it has */
-    char name[NAME_SIZE];  /* for messages when chan is NULL */
-};
 
 static char known_key; /* its address is the registry's key of the table of known channels */
 
 /* --- objects --------------------------------------------------------------------------------- */
 
 static struct channel *new_object(lua_State *L) {
-    struct channel *self = lua_newuserdatauv(L, sizeof *self, 0);
+    struct channel *self = lua_newuserdatauv(L, sizeof *self, 1);
     *self = (struct channel){.sender = true, .receiver = true};
     luaL_setmetatable(L, CHANNEL_TYPE);
     return self;
@@ -74,49 +53,21 @@ static struct channel *to_channel(lua_State *L, int arg) {
     return luaL_checkudata(L, arg, CHANNEL_TYPE);
 }
 
-/* The channel for an operation, which must not have ended. */
-static struct channel *to_live(lua_State *L, int arg) {
-    struct channel *self = to_channel(L, arg);
-    if (self->over || self->chan == NULL)
-        luaL_error(L, "attempt to use a deleted channel (%s)",
-                   self->chan ? chan_name(self->chan) : self->name);
-    return self;
+static const char *name_of(const struct channel *self) {
+    return self->chan != NULL ? chan_name(self->chan) : self->name;
 }
 
-/* --- Channel([options]) ---------------------------------------------------------------------- */
-
-static void read_options(lua_State *L, int arg, struct chan_options *options) {
-    luaL_checktype(L, arg, LUA_TTABLE);
-    lua_pushnil(L);
-    while (lua_next(L, arg) != 0) {
-        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
-        if (key != NULL && strcmp(key, "ordered") == 0) {
-            if (!lua_isboolean(L, -1))
-                luaL_argerror(L, arg,
-                              lua_pushfstring(L, "option 'ordered' is a %s, not a boolean",
-                                              luaL_typename(L, -1)));
-            options->unordered = !lua_toboolean(L, -1);
-        } else if (key != NULL && strcmp(key, "visibility") == 0) {
-            int whole = 0;
-            lua_Integer seconds =
-                lua_type(L, -1) == LUA_TNUMBER ? lua_tointegerx(L, -1, &whole) : 0;
-            if (!whole || seconds < 1 || seconds > VISIBILITY_MAX_S)
-                luaL_argerror(L, arg,
-                              "option 'visibility' should be whole seconds from 1 to 43200");
-            options->visibility_s = (int)seconds;
-        } else {
-            luaL_argerror(L, arg,
-                          lua_pushfstring(L, "unknown option '%s' (there are: ordered, visibility)",
-                                          luaL_tolstring(L, -2, NULL)));
-        }
-        lua_pop(L, 1);
-    }
+struct channel *channel_check(lua_State *L, int arg) {
+    struct channel *self = to_channel(L, arg);
+    if (self->over || self->chan == NULL)
+        luaL_error(L, "attempt to use a deleted channel (%s)", name_of(self));
+    return self;
 }
 
 int channel_new(lua_State *L) {
     struct chan_options options = {0};
     if (!lua_isnoneornil(L, 1))
-        read_options(L, 1, &options);
+        channel_read_options(L, 1, &options);
     struct host *host = host_ready(L);
     struct channel *self = new_object(L);
     self->chan = chan_create(host->hub, &options);
@@ -127,117 +78,11 @@ int channel_new(lua_State *L) {
     return 1;
 }
 
-/* --- push, pop, delete ----------------------------------------------------------------------- */
-
-int channel_push(lua_State *L) {
-    struct channel *self = to_live(L, 1);
-    luaL_checkany(L, 2);
-    if (!self->sender)
-        return luaL_error(L, "push: this view of the channel only receives");
-    struct host *host = host_ready(L);
-    struct codec_options options = host_codec_options(L, host, "push", SQS_PAYLOAD_MAX);
-    codec_encode(L, 2, &options);
-    size_t len;
-    const char *text = lua_tolstring(L, -1, &len);
-    for (;;) {
-        struct chan_error error = {0};
-        enum chan_result result = chan_push(self->chan, text, len, host->wait_until, &error);
-        if (result == CHAN_OK)
-            return 0;
-        host_raise(L, host, "push", result, &error);
-    }
-}
-
-/* Owns a message between its arrival and its decoding, which may raise. */
-struct box {
-    char *data;
-    size_t len;
-};
-
-static int box_gc(lua_State *L) {
-    struct box *box = lua_touserdata(L, 1);
-    free(box->data);
-    box->data = NULL;
-    return 0;
-}
-
-static struct box *new_box(lua_State *L) {
-    struct box *box = lua_newuserdatauv(L, sizeof *box, 0);
-    box->data = NULL;
-    if (luaL_newmetatable(L, BOX_TYPE)) {
-        lua_pushcfunction(L, box_gc);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
-    return box;
-}
-
-/* Seconds at arg -> a deadline; none: never. */
-static int64_t to_deadline(lua_State *L, int arg) {
-    if (lua_isnoneornil(L, arg))
-        return CHAN_FOREVER;
-    lua_Number seconds = luaL_checknumber(L, arg);
-    luaL_argcheck(L, seconds >= 0, arg, "timeout should be 0 or more seconds");
-    if (seconds > 1e9)
-        return CHAN_FOREVER;
-    return clock_mono_ms() + (int64_t)ceil(seconds * 1000);
-}
-
-static int nothing(lua_State *L) {
-    (void)L;
-    return 0;
-}
-
-/* Lets a debug hook run, as of an interrupt: it may raise. */
-static void run_hook(lua_State *L) {
-    if ((lua_gethookmask(L) & LUA_MASKCALL) == 0)
-        return;
-    lua_pushcfunction(L, nothing);
-    lua_call(L, 0, 0);
-}
-
-static int fail(lua_State *L, const char *reason) {
-    lua_pushnil(L);
-    lua_pushstring(L, reason);
-    return 2;
-}
-
-int channel_pop(lua_State *L) {
-    struct channel *self = to_live(L, 1);
-    int64_t deadline = to_deadline(L, 2);
-    if (!self->receiver)
-        return luaL_error(L, "pop: this view of the channel only sends");
-    struct host *host = host_ready(L);
-    struct codec_options options = host_codec_options(L, host, "pop", SQS_PAYLOAD_MAX);
-    struct box *box = new_box(L);
-    for (;;) {
-        int64_t until = clock_mono_ms() + POP_SLICE_MS;
-        until = deadline < until ? deadline : until;
-        until = host->wait_until < until ? host->wait_until : until;
-        struct chan_error error = {0};
-        enum chan_result result = chan_pop(self->chan, until, &box->data, &box->len, &error);
-        if (result == CHAN_OK)
-            break;
-        if (result == CHAN_CLOSED)
-            return fail(L, "closed");
-        if (result != CHAN_TIMEOUT)
-            host_raise(L, host, "pop", result, &error);
-        int64_t now = clock_mono_ms();
-        if (now >= deadline)
-            return fail(L, "timeout");
-        if (now >= host->wait_until)
-            return host_out_of_time(L, "pop");
-        run_hook(L);
-        self = to_live(L, 1); /* a hook may have deleted it */
-    }
-    codec_decode(L, box->data, box->len, &options);
-    free(box->data); /* not only when the collector comes: it may be large */
-    box->data = NULL;
-    return 1;
-}
-
 int channel_delete(lua_State *L) {
     struct channel *self = to_channel(L, 1);
+    if (!self->sender || !self->receiver)
+        return luaL_error(L, "delete: this is a %s view of channel %s",
+                          self->sender ? "send-only" : "receive-only", name_of(self));
     if (self->over || self->chan == NULL)
         return 0;
     struct host *host = host_ready(L);
@@ -247,6 +92,45 @@ int channel_delete(lua_State *L) {
     if (result != CHAN_OK && result != CHAN_DELETED)
         host_raise(L, host, "delete", result, &error);
     return 0;
+}
+
+/* --- views ----------------------------------------------------------------------------------- */
+
+struct channel *channel_to_send(lua_State *L, int arg, const char *operation) {
+    struct channel *self = channel_check(L, arg);
+    if (!self->sender)
+        luaL_error(L, "%s: this is a receive-only view of channel %s", operation, name_of(self));
+    return self;
+}
+
+struct channel *channel_to_receive(lua_State *L, int arg, const char *operation) {
+    struct channel *self = channel_check(L, arg);
+    if (!self->receiver)
+        luaL_error(L, "%s: this is a send-only view of channel %s", operation, name_of(self));
+    return self;
+}
+
+/* Pushes the view of the channel in slot 1, which is returned itself when it is that view. */
+static int push_view(lua_State *L, const struct channel *of, bool sender) {
+    lua_settop(L, 1);
+    if (of->sender && of->receiver) {
+        struct channel *view = new_object(L);
+        view->sender = sender;
+        view->receiver = !sender;
+        view->chan = chan_retain(of->chan);
+        view->travelled = of->travelled;
+        lua_pushvalue(L, 1); /* lives as long as its view: the collector deletes its queue */
+        lua_setiuservalue(L, -2, 1);
+    }
+    return 1;
+}
+
+int channel_sender(lua_State *L) {
+    return push_view(L, channel_to_send(L, 1, "sender"), true);
+}
+
+int channel_receiver(lua_State *L) {
+    return push_view(L, channel_to_receive(L, 1, "receiver"), false);
 }
 
 /* --- metamethods ----------------------------------------------------------------------------- */
@@ -262,7 +146,7 @@ static int end_handle(lua_State *L, bool delete_queue) {
     return 0;
 }
 
-static int channel_close(lua_State *L) {
+static int end_scope(lua_State *L) {
     return end_handle(L, to_channel(L, 1)->own);
 }
 
@@ -271,14 +155,32 @@ static int channel_gc(lua_State *L) {
     return end_handle(L, self->own && !self->travelled);
 }
 
+/* A view is the channel that it is a view of, as in Go. */
+static int channel_eq(lua_State *L) {
+    struct channel *a = luaL_testudata(L, 1, CHANNEL_TYPE), *b = luaL_testudata(L, 2, CHANNEL_TYPE);
+    lua_pushboolean(L, a != NULL && b != NULL && a->chan != NULL && a->chan == b->chan);
+    return 1;
+}
+
 static int channel_tostring(lua_State *L) {
     struct channel *self = to_channel(L, 1);
-    lua_pushfstring(L, "channel (%s%s)", self->chan != NULL ? chan_name(self->chan) : self->name,
+    lua_pushfstring(L, "channel (%s%s%s)", name_of(self),
+                    !self->sender     ? ", receive-only"
+                    : !self->receiver ? ", send-only"
+                                      : "",
                     self->over ? ", deleted" : "");
     return 1;
 }
 
 /* --- in values ------------------------------------------------------------------------------- */
+
+/* Notes that others may know the channel at idx now, and the one that it is a view of. */
+static void note_travel(lua_State *L, int idx, struct channel *self) {
+    self->travelled = true;
+    if (lua_getiuservalue(L, idx, 1) == LUA_TUSERDATA)
+        to_channel(L, -1)->travelled = true;
+    lua_pop(L, 1);
+}
 
 bool lchannel_ref(lua_State *L, int idx, struct channel_ref *ref) {
     struct channel *self = luaL_testudata(L, idx, CHANNEL_TYPE);
@@ -287,14 +189,17 @@ bool lchannel_ref(lua_State *L, int idx, struct channel_ref *ref) {
     struct host *host = host_get(L);
     const char *url = NULL;
     for (;;) {
-        to_live(L, idx);
+        channel_check(L, idx);
         struct chan_error error = {0};
         enum chan_result result = chan_url(self->chan, host->wait_until, &url, &error);
         if (result == CHAN_OK)
             break;
         host_raise(L, host, "Channel", result, &error);
     }
-    self->travelled = true;
+    note_travel(L, idx, self);
+    /* Strangers may push to it from now on, whatever our own calls do. */
+    if (chan_made_here(self->chan) && (host->encoding == ENCODING_VALUE || host->family.detaching))
+        host->family.blind = true;
     const struct chan_options *options = chan_options_of(self->chan);
     *ref = (struct channel_ref){
         .url = url,
@@ -302,6 +207,10 @@ bool lchannel_ref(lua_State *L, int idx, struct channel_ref *ref) {
         .visibility_s = options->visibility_s,
         .sender = self->sender,
         .receiver = self->receiver,
+        .bounded = options->bounded,
+        .capacity = (int)options->capacity,
+        .stream = options->stream,
+        .max_receives = options->max_receives,
     };
     return true;
 }
@@ -309,7 +218,17 @@ bool lchannel_ref(lua_State *L, int idx, struct channel_ref *ref) {
 void lchannel_push(lua_State *L, const struct channel_ref *ref) {
     luaL_checkstack(L, 4, "too many channels");
     struct host *host = host_ready(L);
-    struct chan_options options = {.unordered = ref->unordered, .visibility_s = ref->visibility_s};
+    struct chan_options options = {
+        .unordered = ref->unordered,
+        .visibility_s = ref->visibility_s,
+        .bounded = ref->bounded,
+        .capacity = (unsigned)ref->capacity,
+        .stream = ref->stream,
+        .max_receives = ref->max_receives,
+    };
+    const char *refused = chan_options_refuse(&options);
+    if (refused != NULL)
+        luaL_error(L, "the options of a channel that came: %s", refused);
     struct channel *self = new_object(L);
     self->chan = chan_open(host->hub, ref->url, &options);
     if (self->chan == NULL)
@@ -338,15 +257,20 @@ void lchannel_push(lua_State *L, const struct channel_ref *ref) {
 static const luaL_Reg methods[] = {
     {"push", channel_push},
     {"pop", channel_pop},
+    {"range", channel_range},
+    {"lease", channel_lease},
+    {"close", channel_close},
+    {"len", channel_len},
+    {"cap", channel_cap},
+    {"sender", channel_sender},
+    {"receiver", channel_receiver},
     {"delete", channel_delete},
     {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
-    {"__gc", channel_gc},
-    {"__close", channel_close},
-    {"__tostring", channel_tostring},
-    {NULL, NULL},
+    {"__gc", channel_gc}, {"__close", end_scope}, {"__tostring", channel_tostring},
+    {"__eq", channel_eq}, {NULL, NULL},
 };
 
 void channel_open_type(lua_State *L) {
@@ -365,4 +289,6 @@ void channel_open_type(lua_State *L) {
         lua_rawsetp(L, LUA_REGISTRYINDEX, &known_key);
     }
     lua_pop(L, 1);
+    channel_open_range(L);
+    channel_open_lease(L);
 }

@@ -65,6 +65,10 @@ struct channel_ref {
     bool unordered;
     bool sender, receiver; /* both: a whole channel; one: a view */
     int visibility_s;
+    bool bounded;
+    int capacity; /* when bounded */
+    bool stream;
+    int max_receives; /* 0: any number */
 };
 /* True when the value at idx is a channel; fills ref, waiting for the queue's making. Raises on
 ** a deleted channel. */

@@ -172,6 +172,30 @@ static void tagged_function(struct codec_encoder *E, const struct codec_step *st
     }
 }
 
+/* What only some channels have, as one more member. */
+static void channel_extras(struct codec_encoder *E, const struct channel_ref *ref) {
+    const char *comma = "";
+    if (!ref->bounded && !ref->stream && ref->max_receives == 0)
+        return;
+    codec_add_literal(E, ",{");
+    if (ref->bounded) {
+        codec_add_literal(E, "\"capacity\":");
+        codec_add_integer(E, ref->capacity);
+        comma = ",";
+    }
+    if (ref->max_receives > 0) {
+        codec_add(E, comma, strlen(comma));
+        codec_add_literal(E, "\"max_receives\":");
+        codec_add_integer(E, ref->max_receives);
+        comma = ",";
+    }
+    if (ref->stream) {
+        codec_add(E, comma, strlen(comma));
+        codec_add_literal(E, "\"stream\":true");
+    }
+    codec_addc(E, '}');
+}
+
 static void tagged_channel(struct codec_encoder *E, const struct codec_step *step) {
     struct channel_ref ref;
     uint32_t number;
@@ -196,6 +220,7 @@ static void tagged_channel(struct codec_encoder *E, const struct codec_step *ste
     else
         codec_add_literal(E, "true,");
     codec_add_integer(E, ref.visibility_s);
+    channel_extras(E, &ref);
     codec_add_literal(E, "]}");
 }
 

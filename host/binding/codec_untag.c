@@ -1,6 +1,7 @@
 /* Tagged JSON to values: the reverse of codec_tagged.c. Every number, type and name is checked. */
 #include "host/binding/codec_internal.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -109,6 +110,35 @@ static void read_named(struct codec_decoder *D) {
     read_name(D, "a name of a module or function");
 }
 
+static int read_count(struct codec_decoder *D) {
+    codec_expect(D, JSON_INTEGER);
+    if (D->reader.integer < 0 || D->reader.integer > INT_MAX)
+        codec_fail_token(D, JSON_INTEGER);
+    return (int)D->reader.integer;
+}
+
+/* {"capacity":n,"max_receives":n,"stream":true}, of which any may be missing. */
+static void read_channel_extras(struct codec_decoder *D, struct channel_ref *ref) {
+    lua_State *L = D->L;
+    enum json_token token;
+    while ((token = json_next(&D->reader)) == JSON_KEY) {
+        const char *key = push_text(D);
+        if (strcmp(key, "capacity") == 0) {
+            ref->capacity = read_count(D);
+            ref->bounded = true;
+        } else if (strcmp(key, "max_receives") == 0)
+            ref->max_receives = read_count(D);
+        else if (strcmp(key, "stream") == 0) {
+            codec_expect(D, JSON_TRUE);
+            ref->stream = true;
+        } else
+            codec_fail_token(D, JSON_KEY);
+        lua_pop(L, 1);
+    }
+    if (token != JSON_OBJECT_END)
+        codec_fail_token(D, token);
+}
+
 static void read_channel(struct codec_decoder *D) {
     lua_State *L = D->L;
     struct channel_ref ref = {0};
@@ -129,7 +159,13 @@ static void read_channel(struct codec_decoder *D) {
     if (D->reader.integer < 0 || D->reader.integer > 43200)
         codec_fail_token(D, JSON_INTEGER);
     ref.visibility_s = (int)D->reader.integer;
-    codec_expect(D, JSON_ARRAY_END);
+    enum json_token token = json_next(&D->reader);
+    if (token == JSON_OBJECT_BEGIN) {
+        read_channel_extras(D, &ref);
+        token = json_next(&D->reader);
+    }
+    if (token != JSON_ARRAY_END)
+        codec_fail_token(D, token);
     lchannel_push(L, &ref);
     lua_replace(L, texts);
     lua_settop(L, texts);

@@ -1,6 +1,7 @@
 /* The module awsync.core: what lua/awsync.lua builds on. */
 #include <lauxlib.h>
 
+#include "host/binding/failed.h"
 #include "host/binding/host.h"
 
 #define RAW_TYPE "awsync.Raw"
@@ -32,13 +33,17 @@ void raw_open_type(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"Channel", channel_new},
-    {"invoke", invoke_call},
-    {"push", channel_push},
-    {"pop", channel_pop},
-    {"delete", channel_delete},
-    {"raw", raw_wrap},
-    {NULL, NULL},
+    {"Channel", channel_new},       {"invoke", invoke_call},
+    {"push", channel_push},         {"pop", channel_pop},
+    {"range", channel_range},       {"close", channel_close},
+    {"len", channel_len},           {"cap", channel_cap},
+    {"lease", channel_lease},       {"sender", channel_sender},
+    {"receiver", channel_receiver}, {"delete", channel_delete},
+    {"select", channel_select},     {"raw", raw_wrap},
+    {"spawn", family_spawn},        {"wait", family_wait},
+    {"scope", family_scope},        {"cancel", family_cancel},
+    {"on_error", family_on_error},  {"now", family_now},
+    {"failed", family_failed},      {NULL, NULL},
 };
 
 __attribute__((visibility("default"))) int luaopen_awsync_core(lua_State *L) {
@@ -48,5 +53,7 @@ __attribute__((visibility("default"))) int luaopen_awsync_core(lua_State *L) {
     lua_setfield(L, -2, "null");
     lua_pushliteral(L, "awsync " AWSYNC_VERSION);
     lua_setfield(L, -2, "_VERSION");
+    failed_push_type(L);
+    lua_setfield(L, -2, "Error");
     return 1;
 }

@@ -44,7 +44,7 @@ static void add_text(struct json_writer *w, const char *key, const char *text) {
     json_key(w, key);
     if (json_string(w, text))
         return;
-    char copy[256];
+    char copy[2048];
     size_t len = 0;
     for (; len < sizeof(copy) - 1 && text[len] != '\0'; len++)
         copy[len] = (unsigned char)text[len] < 0x80 ? text[len] : '?';
@@ -69,6 +69,15 @@ static bool write_body(struct buf *out, const struct envelope_claims *claims, co
     add_integer(&w, "depth", claims->depth);
     add_integer(&w, "issued", claims->issued_ms);
     add_integer(&w, "lifetime", claims->lifetime_ms);
+    add_integer(&w, "scope", claims->scope);
+    if (claims->budget.share > 0) {
+        json_key(&w, "budget");
+        json_array_begin(&w);
+        json_integer(&w, claims->budget.spent);
+        json_integer(&w, claims->budget.share);
+        json_integer(&w, claims->budget.typical_ms);
+        json_array_end(&w);
+    }
     json_key(&w, "payload");
     json_raw(&w, payload, len);
     json_object_end(&w);
@@ -190,6 +199,12 @@ static bool read_integer(struct json_reader *r, int64_t least, int64_t most, int
     return true;
 }
 
+static bool read_budget(struct json_reader *r, struct budget_claim *out) {
+    return json_next(r) == JSON_ARRAY_BEGIN && read_integer(r, 0, INT64_MAX / 4, &out->spent) &&
+           read_integer(r, 1, INT64_MAX / 4, &out->share) &&
+           read_integer(r, 0, INT64_MAX / 4, &out->typical_ms) && json_next(r) == JSON_ARRAY_END;
+}
+
 static bool read_claim(struct json_reader *r, struct envelope_claims *claims) {
     if (key_is(r, "run"))
         return read_text(r, claims->run, sizeof(claims->run));
@@ -205,6 +220,8 @@ static bool read_claim(struct json_reader *r, struct envelope_claims *claims) {
         return read_integer(r, 0, INT64_MAX / 4, &claims->issued_ms);
     if (key_is(r, "lifetime"))
         return read_integer(r, 0, INT64_MAX / 4, &claims->lifetime_ms);
+    if (key_is(r, "scope"))
+        return read_integer(r, 0, INT64_MAX / 4, &claims->scope);
     int64_t depth;
     if (!key_is(r, "depth") || !read_integer(r, 0, INT32_MAX, &depth))
         return false;
@@ -233,12 +250,16 @@ static bool read_body(const struct buf *body, struct envelope_claims *claims, si
             if (!json_skip(&r, JSON_KEY))
                 return false;
             *payload_len = r.at - *payload_at;
+        } else if (key_is(&r, "budget")) {
+            if (!read_budget(&r, &claims->budget))
+                return false;
+            continue; /* the only one that may be absent */
         } else if (!read_claim(&r, claims)) {
             return false;
         }
         seen++;
     }
-    return json_next(&r) == JSON_END && seen == 9 && *payload_len > 0;
+    return json_next(&r) == JSON_END && seen == 10 && *payload_len > 0;
 }
 
 enum envelope_result envelope_open(const struct envelope_key *key, const char *event, size_t len,

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host/aws/budget.h"
 #include "host/base/buf.h"
 
 /* What to tell somebody whose process has no key. */
@@ -43,14 +44,18 @@ bool envelope_mac(const struct envelope_key *key, const char *head, const void *
 
 /* Who spawned what: inside the signature. Texts are NUL-terminated; "" where there is none. */
 struct envelope_claims {
-    char run[17];        /* run id */
-    char call[37];       /* id of this call: a UUID */
-    char parent[65];     /* request id of the spawner */
-    char inbox[256];     /* URL of the queue for its exit record; "" none */
-    char function[128];  /* name of the function, for messages */
-    int depth;           /* 1: called by main */
-    int64_t issued_ms;   /* wall clock */
-    int64_t lifetime_ms; /* refused when older */
+    char run[17];    /* run id */
+    char call[37];   /* id of this call: a UUID */
+    char parent[65]; /* request id of the spawner */
+    /* Queues for its exit record: URLs and names, blanks between them, the nearest ancestor first;
+    ** "" none */
+    char inbox[2048];
+    char function[128];         /* name of the function, for messages */
+    int depth;                  /* 1: called by main */
+    int64_t issued_ms;          /* wall clock */
+    int64_t lifetime_ms;        /* refused when older */
+    int64_t scope;              /* by which its parent can cancel it; 0: not at all */
+    struct budget_claim budget; /* share 0: the caller knows no limit */
 };
 
 enum envelope_result {

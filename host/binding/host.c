@@ -11,10 +11,11 @@
 
 #include "host/base/clock.h"
 #include "host/base/random.h"
+#include "host/binding/failed.h"
 
 enum { DAY_MS = 24 * 60 * 60 * 1000, NO_DEADLINE_FINISH_MS = 60 * 1000, RUN_RANDOM = 10 };
 /* A tenth of the time that an invocation has is kept for its end, within these bounds. */
-enum { RESERVE_MIN_MS = 100, RESERVE_MAX_MS = 1000 };
+enum { RESERVE_MIN_MS = 100, RESERVE_MAX_MS = 2000 };
 
 static char host_key; /* its address is the registry's key of the host */
 
@@ -29,6 +30,7 @@ struct host *host_get(lua_State *L) {
 static int host_gc(lua_State *L) {
     struct host *host = lua_touserdata(L, 1);
     host->over = true;
+    family_quit(host);
     if (host->hub != NULL) {
         char error[1024];
         if (!binding_finish(L, error, sizeof error))
@@ -39,6 +41,7 @@ static int host_gc(lua_State *L) {
     }
     aws_client_free(host->client);
     host->client = NULL;
+    family_free(host);
     if (host->calls_ready)
         calls_destroy(&host->calls);
     host->calls_ready = false;
@@ -63,6 +66,52 @@ static long long limit_of(lua_State *L, const char *name, long long normal) {
     return value;
 }
 
+/* AWSYNC_MAX_COST in nanodollars; 0: not set. */
+static int64_t max_cost(lua_State *L) {
+    const char *text = getenv("AWSYNC_MAX_COST");
+    int64_t limit = 0;
+    if (text != NULL && text[0] != '\0' && !budget_read(text, &limit))
+        luaL_error(L, "AWSYNC_MAX_COST is \"%s\": it should be an amount in dollars, like 0.50",
+                   text);
+    return limit;
+}
+
+static uint64_t requests_of(const struct host *host) {
+    struct aws_counters counters = {0};
+    if (host->client != NULL)
+        aws_client_counters(host->client, &counters);
+    return counters.requests;
+}
+
+static void begin_budget(lua_State *L, struct host *host, const struct envelope_claims *claims) {
+    const char *memory = getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
+    budget_begin(&host->budget, max_cost(L), memory != NULL ? (int)strtol(memory, NULL, 10) : 0,
+                 claims != NULL ? &claims->budget : NULL);
+    host->requests_before = requests_of(host);
+}
+
+struct budget_use host_use(const struct host *host) {
+    return (struct budget_use){.requests = requests_of(host) - host->requests_before,
+                               .ms = clock_mono_ms() - host->family.begun_ms};
+}
+
+int host_out_of_money(lua_State *L, struct host *host, const char *operation) {
+    char text[512];
+    struct budget_use use = host_use(host);
+    budget_message(&host->budget, &use, text, sizeof text);
+    if (operation == NULL)
+        return luaL_error(L, "%s", text);
+    return luaL_error(L, "%s: %s", operation, text);
+}
+
+static void check_budget(lua_State *L, struct host *host) {
+    if (host->budget.limit == 0)
+        return;
+    struct budget_use use = host_use(host);
+    if (!budget_ok(&host->budget, &use))
+        host_out_of_money(L, host, NULL);
+}
+
 /* A run names queues: what is not [a-z0-9] is left out. */
 static void set_run(struct host *host, const char *run) {
     if (run == NULL || run[0] == '\0')
@@ -79,7 +128,7 @@ static void set_run(struct host *host, const char *run) {
 static void set_times(struct host *host, int64_t deadline_ms) {
     int64_t wall = clock_wall_ms(), mono = clock_mono_ms();
     host->expires_ms = deadline_ms > 0 ? deadline_ms : wall + DAY_MS;
-    host->wait_until = host->finish_until = CHAN_FOREVER;
+    host->wait_until = host->finish_until = host->words_at = host->report_until = CHAN_FOREVER;
     if (deadline_ms <= 0)
         return;
     int64_t left = deadline_ms - wall, reserve = left / 10;
@@ -88,13 +137,15 @@ static void set_times(struct host *host, int64_t deadline_ms) {
     if (reserve > RESERVE_MAX_MS)
         reserve = RESERVE_MAX_MS;
     host->wait_until = mono + left - reserve;
-    host->finish_until = mono + left - reserve / 4;
+    host->finish_until = mono + left - reserve / 2;
+    host->words_at = mono + left - reserve * 4 / 10;
+    host->report_until = mono + left - reserve / 10;
 }
 
 /* Tells the hub and the client whose they are now. */
 static void pass_on(struct host *host) {
     struct chan_invocation invocation = {
-        .invocation_id = host->request_id,
+        .invocation_id = host->identity,
         .run = host->run,
         .function = host->function,
         .expires_ms = host->expires_ms,
@@ -109,48 +160,90 @@ void binding_begin(lua_State *L, const struct binding_invocation *in) {
         snprintf(host->request_id, sizeof host->request_id, "%s", in->request_id);
     else
         random_uuid(host->request_id);
+    snprintf(host->identity, sizeof host->identity, "%s",
+             in->claims != NULL ? in->claims->call : host->request_id);
     snprintf(host->function, sizeof host->function, "%s", in->function != NULL ? in->function : "");
     snprintf(host->trace_id, sizeof host->trace_id, "%s", in->trace_id != NULL ? in->trace_id : "");
     set_run(host, in->run);
     set_times(host, in->deadline_ms);
     host->depth = in->depth;
     host->spawns = 0;
+    family_begin(L, host, in->claims, in->deadline_ms);
     if (host->hub != NULL)
         pass_on(host);
     host->max_depth = limit_of(L, "AWSYNC_MAX_DEPTH", AWSYNC_MAX_DEPTH);
     host->max_spawns = limit_of(L, "AWSYNC_MAX_SPAWNS", AWSYNC_MAX_SPAWNS);
+    begin_budget(L, host, in->claims);
+}
+
+static bool describe(enum chan_result result, const struct chan_error *error, char *error_out,
+                     size_t error_size) {
+    /* CHAN_DELETED: the owner of a channel has left with values on their way to it. Nobody failed. */
+    if (result == CHAN_OK || result == CHAN_DELETED)
+        return true;
+    if (result == CHAN_TIMEOUT)
+        snprintf(error_out, error_size,
+                 "what was pushed was not acknowledged before the time was over");
+    else
+        snprintf(error_out, error_size, "%s", error->text);
+    return false;
+}
+
+static bool accepted(struct host *host, int64_t until, char *error_out, size_t error_size) {
+    if (calls_wait(&host->calls, until) != CALLS_OK) {
+        snprintf(error_out, error_size, "invoke: a call was not accepted before the time was over");
+        return false;
+    }
+    bool refused = calls_take_failure(&host->calls, error_out, error_size, NULL);
+    while (calls_take_failure(&host->calls, NULL, 0, NULL))
+        ;
+    return !refused;
+}
+
+static int64_t end_of(const struct host *host) {
+    return host->finish_until != CHAN_FOREVER ? host->finish_until
+                                              : clock_mono_ms() + NO_DEADLINE_FINISH_MS;
+}
+
+bool binding_flush(lua_State *L, char *error_out, size_t error_size) {
+    struct host *host = host_get(L);
+    if (host == NULL || host->hub == NULL)
+        return true;
+    int64_t until = end_of(host);
+    bool ok = accepted(host, until, error_out, error_size);
+    struct chan_error error = {0};
+    enum chan_result result;
+    do
+        result = chan_hub_flush(host->hub, until, &error);
+    while (result == CHAN_INTERRUPTED);
+    return (!ok || describe(result, &error, error_out, error_size)) && ok;
 }
 
 bool binding_finish(lua_State *L, char *error_out, size_t error_size) {
     struct host *host = host_get(L);
     if (host == NULL || host->hub == NULL)
         return true;
-    int64_t until = host->finish_until;
-    if (until == CHAN_FOREVER)
-        until = clock_mono_ms() + NO_DEADLINE_FINISH_MS;
-    bool ok = true;
-    if (calls_wait(&host->calls, until) != CALLS_OK) {
-        snprintf(error_out, error_size, "invoke: a call was not accepted before the time was over");
-        ok = false;
-    } else if (calls_take_failure(&host->calls, error_out, error_size)) {
-        ok = false;
-    }
+    int64_t until = end_of(host);
+    bool ok = accepted(host, until, error_out, error_size);
     struct chan_error error = {0};
     enum chan_result result = chan_hub_finish(host->hub, until, &error);
     calls_take_woken(&host->calls); /* an interruption does not outlive the finish */
-    /* CHAN_DELETED: the owner of a channel has left with values on their way to it. Nobody failed. */
-    if (result != CHAN_OK && result != CHAN_DELETED && ok) {
-        ok = false;
-        if (result == CHAN_TIMEOUT)
-            snprintf(error_out, error_size,
-                     "what was pushed was not acknowledged before the time was over");
-        else
-            snprintf(error_out, error_size, "%s", error.text);
-    }
+    if (ok)
+        ok = describe(result, &error, error_out, error_size);
+    if (host->family.inbox != NULL)
+        inbox_close(host->family.inbox, until);
     return ok;
 }
 
 /* --- what operations need -------------------------------------------------------------------- */
+
+/* Calls that Lambda has refused: the first plain one raises, a linked one's future has it. */
+static void take_refused(lua_State *L, struct host *host) {
+    char refused[1024], id[CALLS_ID_SIZE];
+    while (calls_take_failure(&host->calls, refused, sizeof refused, id))
+        if (!family_refused(L, host, id, refused))
+            luaL_error(L, "%s", refused);
+}
 
 struct host *host_ready(lua_State *L) {
     struct host *host = host_get(L);
@@ -167,9 +260,8 @@ struct host *host_ready(lua_State *L) {
         calls_set_hub(&host->calls, host->hub);
         pass_on(host);
     }
-    char refused[1024];
-    if (calls_take_failure(&host->calls, refused, sizeof refused))
-        luaL_error(L, "%s", refused);
+    take_refused(L, host);
+    check_budget(L, host);
     return host;
 }
 
@@ -195,6 +287,7 @@ const struct envelope_key *binding_key(lua_State *L) {
 
 struct codec_options host_codec_options(lua_State *L, struct host *host, const char *operation,
                                         size_t limit) {
+    host->encoding = ENCODING_VALUE;
     return (struct codec_options){
         .operation = operation,
         .limit = limit,
@@ -223,18 +316,17 @@ static int raise_aws(lua_State *L, const struct chan_error *error) {
 
 void host_raise(lua_State *L, struct host *host, const char *operation, enum chan_result result,
                 const struct chan_error *error) {
-    char refused[1024];
     switch (result) {
-    case CHAN_DELETED:
-        luaL_error(L, "%s: attempt to use a deleted channel", operation);
+    case CHAN_DELETED: /* by its owner, who has left: see docs/waiting.md */
+        luaL_where(L, 1);
+        lua_pushfstring(L, "%s: closed: attempt to use a deleted channel", operation);
+        lua_concat(L, 2);
+        failed_raise(L, FAILED_CANCELLED);
         break;
-    case CHAN_INTERRUPTED:
-        if (calls_take_failure(&host->calls, refused, sizeof refused)) {
-            calls_take_woken(&host->calls);
-            luaL_error(L, "%s", refused);
-        }
-        if (!calls_take_woken(&host->calls))
-            luaL_error(L, "%s: interrupted", operation);
+    case CHAN_INTERRUPTED: /* something has happened to a call, or to this one */
+        calls_take_woken(&host->calls);
+        take_refused(L, host);
+        family_check(L, host, operation);
         break;
     case CHAN_CLOSED:
         luaL_error(L, "%s: the channel is closed", operation);
@@ -248,7 +340,21 @@ void host_raise(lua_State *L, struct host *host, const char *operation, enum cha
 }
 
 int host_out_of_time(lua_State *L, const char *operation) {
-    return luaL_error(L, "%s: the time of this invocation is almost over", operation);
+    luaL_where(L, 1);
+    lua_pushfstring(L, "%s: the time of this invocation is almost over", operation);
+    lua_concat(L, 2);
+    long long silent = host_get(L)->family.outstanding;
+    if (silent > 0) {
+        lua_pushfstring(L, ", and %I spawned call%s not ended", (LUAI_UACINT)silent,
+                        silent == 1 ? " has" : "s have");
+        lua_concat(L, 2);
+    }
+    return failed_raise(L, FAILED_TIMEOUT);
+}
+
+void host_listen(lua_State *L, struct host *host, const char *operation, int64_t until) {
+    family_look(L, host, operation);
+    family_listen(host, until < host->wait_until ? until : host->wait_until);
 }
 
 void binding_open(lua_State *L) {
@@ -262,6 +368,7 @@ void binding_open(lua_State *L) {
         lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
         channel_open_type(L);
         raw_open_type(L);
+        failed_open_type(L);
         binding_begin(L, &(struct binding_invocation){0});
     }
     lua_pop(L, 1);

@@ -4,9 +4,11 @@
 
 #include <lua.h>
 
+#include "host/aws/budget.h"
 #include "host/binding/binding.h"
 #include "host/binding/calls.h"
 #include "host/binding/codec.h"
+#include "host/binding/family.h"
 #include "host/channel/channel.h"
 
 /* Defaults of the limits, settable by the variables of the same names. */
@@ -16,6 +18,15 @@
 #ifndef AWSYNC_MAX_SPAWNS
 #define AWSYNC_MAX_SPAWNS 100000
 #endif
+
+enum { SQS_RECORD_MAX = 1048576 }; /* bytes of a record: what SQS takes */
+
+/* What a channel that is met while a value is encoded will be known to. */
+enum host_encoding {
+    ENCODING_VALUE,   /* somebody: it leaves this invocation's family */
+    ENCODING_CALL,    /* a call of our own */
+    ENCODING_OUR_OWN, /* who reads a channel of our own */
+};
 
 struct host {
     struct aws_client *client; /* NULL until it is needed; owned */
@@ -27,12 +38,18 @@ struct host {
     bool key_loaded;
     char *program_dir; /* owned; NULL: none */
 
+    struct family family;
+    enum host_encoding encoding;
+    char identity
+        [65]; /* of the event: the call's id, else the request id. Names pushes and calls. */
     char request_id[65], run[17], function[128], trace_id[256];
     int depth;
     int64_t expires_ms; /* wall clock: the tag of what this invocation makes */
     int64_t wait_until; /* clock_mono_ms: what waits raises then: the end needs time too */
-    int64_t finish_until;
+    int64_t finish_until, words_at, report_until;
     long long spawns, max_depth, max_spawns;
+    struct budget budget;
+    uint64_t requests_before; /* of the client, when the invocation began */
 };
 
 /* The state's host. Raises nothing once luaopen_awsync_core has run. */
@@ -48,19 +65,36 @@ struct codec_options host_codec_options(lua_State *L, struct host *host, const c
 ** again. */
 void host_raise(lua_State *L, struct host *host, const char *operation, enum chan_result result,
                 const struct chan_error *error);
+/* What every slice of a wait does before: takes exit records in, has more of them come, raises
+** what they bring. */
+void host_listen(lua_State *L, struct host *host, const char *operation, int64_t until);
+/* Lets a debug hook run, as of an interrupt: it may raise. */
+void host_run_hook(lua_State *L);
+/* What this invocation has used of its budget. */
+struct budget_use host_use(const struct host *host);
+/* Raises that AWSYNC_MAX_COST is spent. */
+int host_out_of_money(lua_State *L, struct host *host, const char *operation);
 /* Raises that the invocation's time is over. */
 int host_out_of_time(lua_State *L, const char *operation);
 
 /* --- the parts of the module ----------------------------------------------------------------- */
 
-int channel_new(lua_State *L);    /* Channel([options]) */
-int channel_push(lua_State *L);   /* push(c, v) */
-int channel_pop(lua_State *L);    /* pop(c [, timeout]) */
-int channel_delete(lua_State *L); /* delete(c) */
-/* Makes the metatable and the table of known channels. */
+int channel_new(lua_State *L);      /* Channel([options]) */
+int channel_push(lua_State *L);     /* push(c, v [, timeout]) -> true | nil, "timeout" */
+int channel_pop(lua_State *L);      /* pop(c [, timeout]) -> value | nil, "timeout" or "closed" */
+int channel_range(lua_State *L);    /* for v in range(c) */
+int channel_close(lua_State *L);    /* close(c) */
+int channel_len(lua_State *L);      /* len(c) -> integer */
+int channel_cap(lua_State *L);      /* cap(c) -> integer, or math.huge */
+int channel_lease(lua_State *L);    /* lease(c [, timeout]) -> value, handle | nil, reason */
+int channel_sender(lua_State *L);   /* sender(c) -> view */
+int channel_receiver(lua_State *L); /* receiver(c) -> view */
+int channel_delete(lua_State *L);   /* delete(c) */
+int channel_select(lua_State *L);   /* select{cases} -> index, "timeout" or "default" [, v, err] */
+/* Makes the metatables and the table of known channels. */
 void channel_open_type(lua_State *L);
-
-int invoke_call(lua_State *L); /* invoke(f, ...) */
+void channel_open_range(lua_State *L);
+void channel_open_lease(lua_State *L);
 
 int raw_wrap(lua_State *L); /* raw(v) */
 void raw_open_type(lua_State *L);

@@ -76,7 +76,8 @@ void ack_return(struct chan *c, struct message *m) {
 
 bool ack_idle(const struct chan *c) {
     const struct acks *a = &c->acks;
-    return a->popped.count == 0 && a->surplus.count == 0 && a->deleting == 0 && a->returning == 0;
+    return a->popped.count == 0 && a->surplus.count == 0 && a->deleting == 0 && a->returning == 0 &&
+           a->pending == 0;
 }
 
 void ack_drop(struct chan *c) {

@@ -13,6 +13,9 @@ void chan_abort(struct chan *c) {
         fault_remember(c, "push", NULL, "the time was up before it was acknowledged");
     ack_drop(c);
     receiver_drop(c);
+    c->offers.out = false;
+    for (struct chan_lease *lease = c->leases; lease; lease = lease->next)
+        lease->lost = true;
     for (struct request *r = c->requests; r; r = r->next)
         request_cancel(r);
     if (c->life == LIFE_MAKING && !c->life_call)
@@ -93,6 +96,8 @@ static void forget(struct chan_hub *hub) {
         c->life = LIFE_GONE;
         c->made = c->deleting = false;
         fault_forget(c);
+        c->offers.out = false;
+        stream_forget_seen(c);
         hub_settle(c);
     }
     memset(hub->buckets, 0, sizeof(hub->buckets));

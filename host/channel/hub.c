@@ -69,15 +69,22 @@ void hub_unlock(struct chan_hub *hub) {
 }
 
 bool hub_wait(struct chan_hub *hub, int64_t deadline) {
-    if (deadline == CHAN_FOREVER) {
-        pthread_cond_wait(&hub->changed, &hub->lock);
-        return true;
-    }
-    if (deadline <= clock_mono_ms())
+    bool changed = true;
+    if (deadline != CHAN_FOREVER && deadline <= clock_mono_ms())
         return false;
-    struct timespec until = {.tv_sec = (time_t)(deadline / 1000),
-                             .tv_nsec = (long)(deadline % 1000) * 1000000};
-    return pthread_cond_timedwait(&hub->changed, &hub->lock, &until) != ETIMEDOUT;
+    hub->waiting++;
+    for (struct chan *c = hub->lingering > 0 ? hub->all : NULL; c; c = c->next)
+        if (c->out.lingering)
+            hub_mark(c);
+    if (deadline == CHAN_FOREVER)
+        pthread_cond_wait(&hub->changed, &hub->lock);
+    else {
+        struct timespec until = {.tv_sec = (time_t)(deadline / 1000),
+                                 .tv_nsec = (long)(deadline % 1000) * 1000000};
+        changed = pthread_cond_timedwait(&hub->changed, &hub->lock, &until) != ETIMEDOUT;
+    }
+    hub->waiting--;
+    return changed;
 }
 
 /* --- steps ------------------------------------------------------------------------------------ */
@@ -129,6 +136,7 @@ static void arm(struct chan *c, int64_t now) {
     if (!c->hub->aborting) {
         at = sooner(later(sender_wake(c), now), later(receiver_wake(c), now));
         at = sooner(at, sooner(later(ack_wake(c), now), later(queue_wake(c), now)));
+        at = sooner(at, sooner(later(lease_wake(c), now), later(offers_wake(c), now)));
     }
     if (c->timer && (at == 0 || at < c->timer_at)) {
         aws_timer_cancel(c->hub->client, c->timer);
@@ -147,8 +155,10 @@ void chan_step(struct chan *c, int64_t now) {
     if (c->hub->aborting)
         chan_abort(c);
     else {
+        lease_step(c, now);
         sender_step(c, now);
         ack_step(c, now);
+        offers_step(c, now);
         receiver_step(c, now);
         ack_step(c, now); /* what the receiver has just given back */
         queue_step(c, now);
@@ -195,7 +205,7 @@ void hub_leave(struct chan *c) {
 
 /* --- who is busy ------------------------------------------------------------------------------ */
 
-static void count(bool *counted, bool is, size_t *total) {
+void hub_count(bool *counted, bool is, size_t *total) {
     if (is && !*counted)
         (*total)++;
     else if (!is && *counted)
@@ -203,21 +213,37 @@ static void count(bool *counted, bool is, size_t *total) {
     *counted = is;
 }
 
+/* Companions stand in front of their channel in the hub's list: who walks along it does not meet
+ * them again. */
+static void release_companion(struct chan *c) {
+    if (!c)
+        return;
+    c->owner = NULL;
+    if (--c->refs == 0 && !c->hub->dead && c->in.held.count)
+        hub_mark(c);
+    hub_settle(c);
+}
+
 static void free_chan(struct chan *c) {
     struct chan_hub *hub = c->hub;
-    count(&c->counted_sending, false, &hub->sending);
-    count(&c->counted_busy, false, &hub->busy);
+    hub_count(&c->counted_sending, false, &hub->sending);
+    hub_count(&c->counted_busy, false, &hub->busy);
+    hub_count(&c->out.lingering, false, &hub->lingering);
     remove_url(c);
     fault_forget(c);
     sender_drop(c);
     receiver_drop(c);
     ack_drop(c);
+    stream_forget(c);
+    release_companion(c->credits);
+    release_companion(c->dead);
     *(c->prev ? &c->prev->next : &hub->all) = c->next;
     if (c->next)
         c->next->prev = c->prev;
     hub->chans--;
     free(c->in.failed);
     free(c->url);
+    free(c->arn);
     free(c);
 }
 
@@ -225,18 +251,18 @@ void hub_settle(struct chan *c) {
     struct chan_hub *hub = c->hub;
     bool making = c->life == LIFE_MAKING || c->life_call;
     bool working = !sender_idle(c) || !ack_idle(c);
-    count(&c->counted_sending, working, &hub->sending);
-    count(&c->counted_busy,
-          working || c->calls || c->dirty || making || c->in.held.count ||
-              (c->deleting && c->life != LIFE_GONE),
-          &hub->busy);
+    hub_count(&c->counted_sending, working, &hub->sending);
+    hub_count(&c->counted_busy,
+              working || c->calls || c->dirty || making || c->in.held.count ||
+                  (c->deleting && c->life != LIFE_GONE),
+              &hub->busy);
     if (c->refs || c->calls || c->dirty)
         return;
     /* A sequence that went on from 1 would look like the same values again: the channel is kept
      * till the end of the invocation. */
-    bool kept =
-        !hub->dead && !c->forgotten && (c->made || c->out.sequence > 0 || c->closing || c->failure);
-    if (!kept && !working && !c->in.held.count)
+    bool kept = !hub->dead && !c->forgotten && c->kind == KIND_CHANNEL &&
+                (c->made || c->out.sequence > 0 || c->closing || c->failure);
+    if (!kept && !working && !c->in.held.count && !c->offers.out)
         free_chan(c);
 }
 

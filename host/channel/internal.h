@@ -31,7 +31,12 @@ enum {
     ACK_PARALLEL = 4,
     PUSH_MAX_ENTRIES = 10000, /* waiting to be sent on one channel, before push waits */
     PUSH_MAX_BYTES = 16 << 20,
-    DEDUP_SIZE = 64,
+    STREAM_BYTES = 65536, /* what SQS counts as one request */
+    STREAM_MS = 5,        /* a stream's values wait so long for company */
+    LINGER_MS = 2,        /* and others, when pushes follow each other within LINGER_GAP_US */
+    LINGER_GAP_US = 200,
+    FIRST_LINGER_MS = 1,
+    DEDUP_SIZE = 129,
 };
 
 /* The deduplication id of the end mark: for every receiver it is told by this, and closing
@@ -55,7 +60,11 @@ struct request {
 struct entry { /* a value on its way out */
     struct entry *next;
     size_t len;
-    bool end; /* the end mark */
+    bool end;    /* the end mark */
+    bool packed; /* many values of a stream */
+    /* On bounded channels and their companions: the message of the other queue that is deleted
+     * when this has arrived. Owned. */
+    struct message *ack;
     char dedup[DEDUP_SIZE];
     char data[];
 };
@@ -65,8 +74,10 @@ struct message { /* a value on its way in; body NULL once the program has it */
     char *body;
     size_t len;
     char *receipt;
-    bool end;           /* the end mark */
-    int64_t expires_ms; /* when it may be somebody else's again */
+    bool end;                /* the end mark */
+    int64_t expires_ms;      /* when it may be somebody else's again */
+    int64_t sent_ms;         /* SQS's clock */
+    struct chan_lease *pack; /* of a stream: the message that this is a part of */
     char dedup[DEDUP_SIZE];
 };
 
@@ -79,8 +90,10 @@ struct sender {
     struct entry *first, **end;
     size_t count, bytes; /* waiting */
     size_t flying;       /* bytes under way */
+    bool lingering;      /* what waits, waits for company */
     unsigned active;     /* batches under way */
     int64_t done_ms;     /* when the last one was answered */
+    int64_t first_ms;    /* when the first that waits was pushed */
     uint64_t sequence;
     unsigned epoch; /* the hub's, when prefix was made */
     char prefix[40];
@@ -108,6 +121,8 @@ struct receiver {
     /* pace, in microseconds between a pop's return and the next pop; -1: not known */
     int64_t popped_us, gap_us;
     struct chan_error *failed; /* for the waiting pop */
+    bool recall;               /* of a companion: an offer is to be taken back */
+    struct stream_seen *seen;  /* of a stream */
 };
 
 struct acks {
@@ -115,8 +130,35 @@ struct acks {
     struct message_list surplus; /* to be given back */
     int64_t oldest_ms;
     unsigned deleting, returning; /* batches under way */
+    unsigned pending; /* messages that will come here when something else has been answered */
     struct backoff delete_backoff, return_backoff;
 };
+
+/* A waiting pop of an unbuffered channel tells it the senders: capacity.c. */
+struct offers {
+    bool out;   /* one is out, and not known to be taken */
+    bool over;  /* the pop's time is up: it is to come back */
+    bool tried; /* to take it back */
+    int64_t made_ms, recall_at;
+    uint64_t count;
+    char nonce[20];
+};
+
+struct chan_lease {
+    struct chan *c;
+    struct chan_lease *prev, *next;
+    struct message *m;
+    size_t len; /* of the value, whose text is m->body; of a pack: values left */
+    int64_t renew_at;
+    bool renewing; /* a renewal is under way */
+    bool lost;     /* the visibility timeout ended */
+    bool over;     /* the program has done with it */
+    bool finished; /* what over means: deleted, else given back */
+    bool own;      /* a pack, not the program's */
+};
+
+/* What a queue is for: a channel, the credits of one, the dead letters of one. */
+enum kind { KIND_CHANNEL, KIND_CREDITS, KIND_DEAD };
 
 enum life { LIFE_MAKING, LIFE_READY, LIFE_BROKEN, LIFE_GONE };
 
@@ -145,10 +187,18 @@ struct chan {
     char name[96];
     char *url; /* NULL while unknown */
     struct chan_options options;
+    enum kind kind;
+    struct chan *owner;          /* of a companion: its channel */
+    struct chan *credits, *dead; /* companions, or NULL; a reference each */
+    char *arn;                   /* of a queue of dead letters, when it is known */
+    bool looked;                 /* it has been seen to be empty */
 
     struct sender out;
     struct receiver in;
     struct acks acks;
+    struct offers offers;
+    struct chan_lease *leases;
+    struct backoff lease_backoff;
     struct chan_error *failure; /* until it is reported; of a broken channel for ever */
     bool failure_listed;
     bool failure_gone; /* the failure is that the queue was deleted under our pushes */
@@ -176,6 +226,8 @@ struct chan_hub {
     /* pace of the program over all channels, as receiver's */
     int64_t done_us, gap_us;
     unsigned quick_ops;
+    size_t lingering; /* channels */
+    unsigned waiting; /* the program waits: nothing more will be pushed */
 };
 
 /* --- hub.c: all with the lock held, where not said otherwise ---------------------------------- */
@@ -184,6 +236,7 @@ struct chan_hub {
 bool hub_mark(struct chan *c);
 /* Sleeps until something has changed or the deadline has passed (then false). */
 bool hub_wait(struct chan_hub *hub, int64_t deadline);
+void hub_count(bool *counted, bool is, size_t *total);
 void chan_step(struct chan *c, int64_t now);
 /* The context of a call that is about to be started: r, which must live until the callback. */
 static inline struct request *request_for(struct request *r, struct chan *c) {
@@ -256,6 +309,11 @@ bool sender_idle(const struct chan *c);
 bool sender_has_room(const struct chan *c, size_t len);
 enum chan_result sender_push(struct chan *c, const char *data, size_t len, int64_t deadline,
                              struct chan_error *error);
+/* On a companion: sends a text that is its own deduplication id; ack as in struct entry. */
+/* Another end mark; ack, the one that it stands for, is deleted when it has arrived. */
+bool sender_add_end(struct chan *c, struct message *ack);
+size_t sender_value_max(const struct chan *c);
+bool sender_add_credit(struct chan *c, const char *dedup, struct message *ack);
 
 /* --- receiver.c ------------------------------------------------------------------------------ */
 
@@ -268,6 +326,67 @@ void receiver_cancel(struct chan *c);
 void receiver_drop(struct chan *c);
 /* Nothing of this channel is on its way to SQS: what a receive finds now is all there is. */
 bool receiver_quiet(const struct chan *c);
+/* All that it holds goes back. */
+void receiver_give_back(struct chan *c);
+/* The program has done with m: on the way to be deleted, on a bounded channel after its credit. */
+void receiver_done(struct chan *c, struct message *m, int64_t now);
+
+/* --- capacity.c --------------------------------------------------------------------------------
+ */
+
+/* The URL or name of a companion; NULL: no memory. To be freed. */
+char *companion_name(const char *of, const char *suffix);
+/* Puts the credits of a new channel on their way. */
+bool credit_seed(struct chan *companion);
+/* A credit is in hand; drops what is none any more. */
+bool credit_ready(struct chan *c, int64_t now);
+/* The credit for a push: CHAN_TIMEOUT when there is none. */
+enum chan_result credit_take(struct chan *c, struct message **credit_out, struct chan_error *error);
+/* How the sending of an entry ended, on which a message of the other queue waited. */
+enum fate { FATE_ARRIVED, FATE_REFUSED, FATE_LOST, FATE_DROPPED };
+void credit_settle(struct chan *c, struct message *ack, enum fate fate);
+/* The id of the credit that stands behind the one that came with m; false: it came with none. */
+bool credit_next(const struct chan *c, const struct message *m, char *dedup);
+/* Of two credits of one place the older one has been used. */
+void credit_keep(struct chan *companion, struct message *m, int64_t now);
+void credit_recalled(struct chan *companion, int64_t now);
+bool is_unbuffered(const struct chan *c);
+void offers_step(struct chan *c, int64_t now);
+int64_t offers_wake(const struct chan *c);
+
+/* --- lease.c ------------------------------------------------------------------------------------
+ */
+
+struct chan_lease *lease_new(struct chan *c, struct message *m, int64_t now);
+/* The end of a lease, which must not be used after it. */
+void lease_end(struct chan_lease *lease, bool finished, int64_t now);
+/* Gives back all of the channel's; the program's become lost ones. */
+void lease_return_all(struct chan *c, int64_t now);
+void lease_step(struct chan *c, int64_t now);
+int64_t lease_wake(const struct chan *c);
+/* The program's side: takes what has arrived (wait.c). */
+enum chan_result wait_lease(struct chan *c, int64_t deadline, struct chan_lease **lease_out,
+                            struct chan_error *error);
+
+/* --- stream.c -----------------------------------------------------------------------------------
+ */
+
+/* Of a channel that is a stream: makes one entry of the values that wait first, in front of the
+ * others. False: no memory. */
+bool stream_pack(struct chan *c);
+/* The values of a message become the held ones. */
+void stream_unpack(struct chan *c, struct message *m, int64_t now);
+/* A value was taken. */
+void stream_taken(struct message *m, int64_t now);
+void stream_forget_seen(struct chan *c);
+/* The end of the channel: forgets packs too. */
+void stream_forget(struct chan *c);
+
+/* --- dead.c -------------------------------------------------------------------------------------
+ */
+
+/* A step in the life of a queue of dead letters; true: nothing else is due. */
+bool dead_step(struct chan *c);
 
 /* --- ack.c ------------------------------------------------------------------------------------ */
 

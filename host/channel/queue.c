@@ -25,6 +25,18 @@ static struct chan *new_chan(struct chan_hub *hub, const struct chan_options *op
     return c;
 }
 
+const char *chan_options_refuse(const struct chan_options *o) {
+    if (o->bounded && o->capacity > CHAN_CAPACITY_MAX)
+        return "a capacity is at most 10000";
+    if (o->max_receives < 0 || o->max_receives > CHAN_RECEIVES_MAX)
+        return "max_receives is 1 to 1000";
+    if (o->stream && (o->bounded || o->unordered || o->max_receives > 0))
+        return "a stream has an order, no capacity and no max_receives";
+    if (o->bounded && o->max_receives > 0)
+        return "a channel with a capacity has no max_receives: a dead letter would keep its place";
+    return NULL;
+}
+
 static void link_chan(struct chan *c) {
     struct chan_hub *hub = c->hub;
     c->next = hub->all;
@@ -32,6 +44,47 @@ static void link_chan(struct chan *c) {
         c->next->prev = c;
     hub->all = c;
     hub->chans++;
+}
+
+/* A companion of a channel that is linked: made along with it, or opened. */
+static struct chan *add_companion(struct chan *owner, enum kind kind) {
+    const char *suffix = kind == KIND_CREDITS ? "-credits" : "-dead";
+    struct chan_options options = owner->options;
+    options.unordered = true;
+    options.max_receives = 0;
+    struct chan *c = new_chan(owner->hub, &options);
+    if (!c)
+        return NULL;
+    char *name = companion_name(owner->name, suffix);
+    c->kind = kind;
+    c->owner = owner;
+    c->made = owner->made;
+    c->life = owner->made ? LIFE_MAKING : LIFE_READY;
+    c->url = owner->made ? NULL : companion_name(owner->url, suffix);
+    if (!name || (!owner->made && !c->url)) {
+        free(name);
+        free(c->url);
+        free(c);
+        return NULL;
+    }
+    snprintf(c->name, sizeof(c->name), "%s", name);
+    free(name);
+    link_chan(c);
+    return c;
+}
+
+static bool add_companions(struct chan *c) {
+    if (c->options.bounded) {
+        c->credits = add_companion(c, KIND_CREDITS);
+        if (!c->credits || !hub_mark(c->credits) || (c->made && !credit_seed(c->credits)))
+            return false;
+    }
+    if (c->options.max_receives > 0 && c->made) {
+        c->dead = add_companion(c, KIND_DEAD);
+        if (!c->dead || !hub_mark(c->dead))
+            return false;
+    }
+    return true;
 }
 
 struct chan *chan_create(struct chan_hub *hub, const struct chan_options *options) {
@@ -46,10 +99,22 @@ struct chan *chan_create(struct chan_hub *hub, const struct chan_options *option
     snprintf(c->name, sizeof(c->name), "awsync-%s%s%s.fifo", hub->run, hub->run[0] ? "-" : "",
              name);
     link_chan(c);
-    if (!hub_mark(c)) {
+    const char *refused = chan_options_refuse(&c->options);
+    if (refused) {
+        c->life = LIFE_BROKEN;
+        fault_remember(c, "making of the queue", NULL, refused);
+    } else if (!add_companions(c) || !hub_mark(c)) {
         c->refs = 0;
         c->made = false;
         c->life = LIFE_BROKEN; /* stays marked: the next mark that succeeds frees it */
+        for (int i = 0; i < 2; i++) {
+            struct chan *k = i == 0 ? c->credits : c->dead;
+            if (k) {
+                k->made = false;
+                k->life = LIFE_BROKEN;
+                sender_drop(k);
+            }
+        }
         c = NULL;
     } else
         hub_settle(c);
@@ -78,6 +143,12 @@ struct chan *chan_open(struct chan_hub *hub, const char *url, const struct chan_
     c->life = LIFE_READY;
     link_chan(c);
     hub_insert_url(c);
+    if (!add_companions(c)) {
+        c->refs = 0;
+        c->options.bounded = false;
+        hub_settle(c);
+        c = NULL;
+    }
 done:
     pthread_mutex_unlock(&hub->lock);
     return c;
@@ -96,8 +167,10 @@ void chan_release(struct chan *c) {
     struct chan_hub *hub = c->hub;
     pthread_mutex_lock(&hub->lock);
     if (--c->refs == 0) {
-        if (!hub->dead && c->in.held.count)
+        if (!hub->dead && (c->in.held.count || c->leases || c->offers.out))
             hub_mark(c);
+        if (!hub->dead && c->credits && c->credits->in.held.count)
+            hub_mark(c->credits);
         hub_settle(c);
     }
     hub_unlock(hub);
@@ -105,6 +178,10 @@ void chan_release(struct chan *c) {
 
 const struct chan_options *chan_options_of(const struct chan *c) {
     return &c->options;
+}
+
+int chan_cap(const struct chan *c) {
+    return c->options.bounded ? (int)c->options.capacity : -1;
 }
 
 const char *chan_name(const struct chan *c) {
@@ -168,6 +245,14 @@ enum chan_result chan_delete(struct chan *c, struct chan_error *error) {
         result = queue_state(c, "delete", error);
     } else if (!c->deleting && c->life != LIFE_GONE) {
         c->deleting = true;
+        for (int i = 0; i < 2; i++) {
+            struct chan *k = i == 0 ? c->credits : c->dead;
+            if (k) {
+                k->deleting = true;
+                hub_mark(k);
+                hub_settle(k);
+            }
+        }
         if (!hub_mark(c)) {
             fault_text(error, c, "delete", NULL, "out of memory");
             c->deleting = false;
@@ -187,6 +272,11 @@ void queue_gone(struct chan *c) {
         fault_remember(c, "push", NULL, "the queue was deleted before it was acknowledged");
     ack_drop(c);
     receiver_drop(c);
+    c->offers.out = false;
+    if (c->dead)
+        hub_mark(c->dead);
+    if (c->owner)
+        hub_mark(c->owner);
 }
 
 /* --- on the I/O thread ------------------------------------------------------------------------ */
@@ -196,6 +286,14 @@ static void broken(struct chan *c, const struct aws_error *error) {
     c->maybe = error && error->may_have_run;
     sender_drop(c);
     fault_remember(c, "making of the queue", error, "out of memory");
+    if (c->owner)
+        hub_mark(c->owner);
+}
+
+/* A queue of dead letters that SQS does not know everywhere yet. */
+static bool target_unknown(const struct chan *c, const struct aws_error *error, int64_t now) {
+    return c->dead && strncmp(error->code, "InvalidParameterValue", 21) == 0 &&
+           now - c->dead->born_ms < YOUNG_MS;
 }
 
 static void on_created(void *context, const struct aws_error *error, const char *url) {
@@ -208,26 +306,43 @@ static void on_created(void *context, const struct aws_error *error, const char 
             memset(&c->life_backoff, 0, sizeof(c->life_backoff));
             c->life = LIFE_READY;
             c->born_ms = now;
-            hub_insert_url(c);
+            if (c->kind == KIND_CHANNEL)
+                hub_insert_url(c);
         } else
             fault_delay(&c->life_backoff, now, 50, 500);
-    } else if (fault_judge(c, &c->life_backoff, error, now) != VERDICT_AGAIN)
+    } else if (target_unknown(c, error, now))
+        fault_delay(&c->life_backoff, now, 50, 500);
+    else if (fault_judge(c, &c->life_backoff, error, now) != VERDICT_AGAIN)
         broken(c, error);
     hub_leave(c);
 }
 
 static void make(struct chan *c, int64_t now) {
     struct chan_hub *hub = c->hub;
-    char visibility[16], created[CLOCK_ISO_SIZE], expires[CLOCK_ISO_SIZE];
+    char visibility[16], redrive[640], created[CLOCK_ISO_SIZE], expires[CLOCK_ISO_SIZE];
     snprintf(visibility, sizeof(visibility), "%d", c->options.visibility_s);
     clock_iso_date(clock_wall_ms(), created);
     clock_iso_date(hub->expires_ms, expires);
-    const struct sqs_pair attributes[] = {
+    if (c->dead && !c->dead->arn) {
+        if (c->dead->life == LIFE_BROKEN || c->dead->life == LIFE_GONE)
+            broken(c, c->dead->failure ? &c->dead->failure->aws : NULL);
+        return; /* it calls when it is there */
+    }
+    struct sqs_pair attributes[5] = {
         {"FifoQueue", "true"},
         {"DeduplicationScope", "messageGroup"},
         {"FifoThroughputLimit", "perMessageGroupId"},
         {"VisibilityTimeout", visibility},
     };
+    size_t attribute_count = 4;
+    if (c->dead) {
+        snprintf(redrive, sizeof(redrive),
+                 "{\"deadLetterTargetArn\":\"%s\",\"maxReceiveCount\":%d}", c->dead->arn,
+                 c->options.max_receives);
+        attributes[attribute_count++] = (struct sqs_pair){"RedrivePolicy", redrive};
+    }
+    if (c->kind != KIND_CHANNEL)
+        attributes[attribute_count++] = (struct sqs_pair){"MessageRetentionPeriod", "1209600"};
     struct sqs_pair tags[4];
     size_t count = 0;
     tags[count++] = (struct sqs_pair){"awsync:created", created};
@@ -239,8 +354,7 @@ static void make(struct chan *c, int64_t now) {
         tags[count++] = (struct sqs_pair){"awsync:function", hub->function};
     struct request *r = request_for(&c->life_request, c);
     c->life_call = request_begin(r, sqs_create_queue(hub->client, c->name, attributes,
-                                                     sizeof(attributes) / sizeof(*attributes), tags,
-                                                     count, on_created, r));
+                                                     attribute_count, tags, count, on_created, r));
     if (!c->life_call && fault_judge(c, &c->life_backoff, NULL, now) != VERDICT_AGAIN)
         broken(c, NULL);
 }
@@ -286,6 +400,8 @@ void queue_step(struct chan *c, int64_t now) {
         make(c, now);
         return;
     }
+    if (dead_step(c))
+        return;
     if (!c->deleting || c->life == LIFE_GONE)
         return;
     struct request *r = &c->life_request;

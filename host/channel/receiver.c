@@ -2,9 +2,11 @@
 ** Receives: a long poll while a pop waits, for as many messages as the program is likely to take
 ** in a moment.
 **
-** The program's pace decides: a poll asks for what it takes in TAKE_US, one at first. Messages
-** that turn out to be too many (HOLD_MS without a pop) go back, for on an ordered channel they
-** keep the whole group from everybody else.
+** The program's pace decides: a poll asks for what it takes in TAKE_US. At first, when nothing is
+** known of it, it asks for ten, and gives back after FIRST_HOLD_MS what was not asked for: of a
+** thousand values one receive for one would make three hundred requests three hundred and two.
+** Later messages that turn out to be too many (HOLD_MS without a pop) go back, for on an ordered
+** channel they keep the whole group from everybody else.
 */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +19,9 @@
 
 enum {
     TAKE_US = 40000,
-    EVIDENCE_OPS = 8, /* so many quick operations on any channel tell the program's pace */
+    FIRST_HOLD_MS = 25, /* of the first batch: a receiver that is quick comes again in this time */
+    OWN_PAUSE_MS = 20,  /* before what was pushed here is looked for again */
+    EVIDENCE_OPS = 8,   /* so many quick operations on any channel tell the program's pace */
     EMPTY_PAUSE_MS =
         100 /* a server that answers a long poll at once must not be asked in a tight loop */
 };
@@ -38,12 +42,42 @@ void receiver_cancel(struct chan *c) {
 
 static int likely_take(const struct chan *c) {
     int64_t gap = c->in.gap_us;
+    if (c->options.stream)
+        return SQS_BATCH_MAX; /* nobody else reads it */
+    /* More than one would count a receive of what nobody looks at, or take what is bound to
+     * another pop. */
+    if (c->options.max_receives > 0 || (c->options.bounded && c->options.capacity == 0))
+        return 1;
     if (gap < 0 && c->hub->quick_ops >= EVIDENCE_OPS)
         gap = c->hub->gap_us;
-    if (gap < 0)
-        return 1;
+    if (gap < 0) /* what the program does not ask for within FIRST_HOLD_MS goes back */
+        /* Without order others would find the end mark alone meanwhile, and leave. */
+        return c->kind == KIND_CHANNEL && !c->options.unordered ? SQS_BATCH_MAX : 1;
     int64_t n = TAKE_US / (gap + 1);
     return n < 1 ? 1 : n > SQS_BATCH_MAX ? SQS_BATCH_MAX : (int)n;
+}
+
+/* The end mark must not become a dead letter: another one in its place. */
+static void renew_end(struct chan *c, struct message *m) {
+    if (!sender_add_end(c, m))
+        ack_return(c, m);
+    else
+        c->acks.pending++;
+}
+
+static void give_all(struct chan *c) {
+    struct receiver *in = &c->in;
+    while (in->held.count > 0) {
+        struct message *m = list_take(&in->held);
+        if (m->pack)
+            message_free(m); /* its lease goes back */
+        else
+            ack_return(c, m);
+    }
+    if (c->options.stream) {
+        stream_forget_seen(c);
+        lease_return_all(c, clock_mono_ms());
+    }
 }
 
 /* The end mark goes back at once: it is there for every receiver. What stands behind it came
@@ -53,8 +87,9 @@ static void meet_end(struct chan *c) {
     if (!in->held.first || !in->held.first->end)
         return;
     in->end_seen = in->closed = true;
-    while (in->held.count > 0)
-        ack_return(c, list_take(&in->held));
+    if (c->options.max_receives > 0)
+        renew_end(c, list_take(&in->held));
+    give_all(c);
 }
 
 char *receiver_take(struct chan *c, int64_t now, size_t *len_out) {
@@ -66,9 +101,25 @@ char *receiver_take(struct chan *c, int64_t now, size_t *len_out) {
     m->body = NULL;
     *len_out = m->len;
     in->touched_ms = now;
-    ack_popped(c, m, now);
+    c->offers.out = false; /* what came, came for it */
+    if (m->pack)
+        stream_taken(m, now);
+    else
+        receiver_done(c, m, now);
     meet_end(c);
     return body;
+}
+
+void receiver_done(struct chan *c, struct message *m, int64_t now) {
+    char id[DEDUP_SIZE];
+    if (!credit_next(c, m, id))
+        ack_popped(c, m, now);
+    else if (sender_add_credit(c->credits, id, m))
+        c->acks.pending++;
+    else {
+        fault_remember(c, "giving a credit back", NULL, "out of memory");
+        ack_popped(c, m, now);
+    }
 }
 
 bool receiver_quiet(const struct chan *c) {
@@ -78,18 +129,21 @@ bool receiver_quiet(const struct chan *c) {
 /* --- on the I/O thread ------------------------------------------------------------------------ */
 
 /* The number behind the prefix; 0: not one of ours. */
-static uint64_t sequence_of(const struct message *m, size_t *prefix_len) {
-    const char *dash = strrchr(m->dedup, '-');
+static uint64_t sequence_of(const struct message *m, const char **prefix, size_t *prefix_len) {
+    const char *credit = strchr(m->dedup, '/');
+    const char *start = credit ? credit + 1 : m->dedup, *dash = strrchr(start, '-');
     if (!dash)
         return 0;
-    *prefix_len = (size_t)(dash - m->dedup);
+    *prefix = start;
+    *prefix_len = (size_t)(dash - start);
     return strtoull(dash + 1, NULL, 10);
 }
 
 static bool sent_before(const struct message *a, const struct message *b) {
     size_t la = 0, lb = 0;
-    uint64_t sa = sequence_of(a, &la), sb = sequence_of(b, &lb);
-    return sa && sb && la == lb && memcmp(a->dedup, b->dedup, la) == 0 && sa < sb;
+    const char *pa, *pb;
+    uint64_t sa = sequence_of(a, &pa, &la), sb = sequence_of(b, &pb, &lb);
+    return sa && sb && la == lb && memcmp(pa, pb, la) == 0 && sa < sb;
 }
 
 /* A value that SQS refused in a batch and took later stands behind its followers: in front of them
@@ -121,10 +175,20 @@ static struct message *copy_message(const struct sqs_message *from, int64_t expi
     m->body[from->body_len] = '\0';
     m->len = from->body_len;
     m->expires_ms = expires_ms;
-    m->end = from->deduplication_id && strcmp(from->deduplication_id, END_MARK) == 0;
+    m->sent_ms = from->sent_ms;
+    m->end = from->deduplication_id &&
+             strncmp(from->deduplication_id, END_MARK, sizeof(END_MARK) - 1) == 0;
     if (from->deduplication_id)
         snprintf(m->dedup, sizeof(m->dedup), "%s", from->deduplication_id);
     return m;
+}
+
+/* What was pushed here is for another pop: of an unbuffered channel nobody takes his own. */
+static bool is_own_value(const struct chan *c, const struct message *m) {
+    const char *prefix = NULL;
+    size_t len = 0;
+    return sequence_of(m, &prefix, &len) != 0 && c->out.epoch == c->hub->epoch &&
+           len == strlen(c->out.prefix) && memcmp(prefix, c->out.prefix, len) == 0;
 }
 
 /* A message that no memory is left for is lost to us until its visibility timeout ends; nothing
@@ -139,9 +203,17 @@ static void keep_messages(struct chan *c, const struct sqs_message *messages, si
         struct message *m = copy_message(&messages[i], expires);
         if (!m)
             break;
-        if (c->options.unordered && m->end) {
-            c->in.end_seen = true;
+        if (is_unbuffered(c) && is_own_value(c, m)) {
             ack_return(c, m);
+            c->in.backoff.until = now + OWN_PAUSE_MS;
+        } else if (c->options.unordered && m->end) {
+            c->in.end_seen = true;
+            if (c->options.max_receives > 0)
+                renew_end(c, m);
+            else
+                ack_return(c, m);
+        } else if (c->kind == KIND_CREDITS) {
+            credit_keep(c, m, now);
         } else if (c->options.unordered)
             list_add(&list, m);
         else
@@ -150,10 +222,17 @@ static void keep_messages(struct chan *c, const struct sqs_message *messages, si
     /* Without order the mark says only that nothing new comes: the end is where it is found
     ** alone, and once more. */
     bool alone = c->options.unordered && c->in.end_seen && list.count == 0 && c->in.held.count == 0;
-    c->in.end_alone = alone && c->in.poll_max == SQS_BATCH_MAX ? c->in.end_alone + 1 : 0;
+    c->in.end_alone = alone && (c->in.poll_max == SQS_BATCH_MAX || c->options.max_receives > 0)
+                          ? c->in.end_alone + 1
+                          : 0;
     c->in.closed = c->in.closed || c->in.end_alone >= 2;
-    while (list.count > 0)
-        list_add(&c->in.held, list_take(&list));
+    while (list.count > 0) {
+        struct message *m = list_take(&list);
+        if (c->options.stream && !m->end)
+            stream_unpack(c, m, now);
+        else
+            list_add(&c->in.held, m);
+    }
     c->in.touched_ms = now;
     meet_end(c);
 }
@@ -198,6 +277,8 @@ static void on_received(void *context, const struct aws_error *error,
         else if (verdict == VERDICT_GIVE_UP)
             failed(c, error);
     }
+    if (in->recall)
+        credit_recalled(c, now);
     hub_leave(c);
 }
 
@@ -214,7 +295,7 @@ static void poll_queue(struct chan *c, int64_t now, int wait_s) {
     if (!in->lost || now - in->attempt_ms > ATTEMPT_LIFE_MS) {
         random_uuid(in->attempt);
         in->attempt_ms = now;
-        in->poll_max = in->end_seen ? SQS_BATCH_MAX : likely_take(c);
+        in->poll_max = in->end_seen && !c->options.max_receives ? SQS_BATCH_MAX : likely_take(c);
     }
     if (c->born_ms == 0)
         c->born_ms = now;
@@ -233,25 +314,33 @@ static void poll_queue(struct chan *c, int64_t now, int wait_s) {
         failed(c, NULL);
 }
 
-static void give_back(struct chan *c) {
+void receiver_give_back(struct chan *c) {
     struct receiver *in = &c->in;
-    while (in->held.count > 0)
-        ack_return(c, list_take(&in->held));
+    give_all(c);
     if (in->gap_us < HOLD_MS * 1000)
         in->gap_us = HOLD_MS * 1000;
 }
 
+/* How long what nobody asks for is kept. */
+static int64_t hold_ms(const struct chan *c) {
+    if (c->options.stream)
+        return INT32_MAX; /* nobody else waits for it */
+    if (c->options.bounded && c->options.capacity == 0)
+        return 0;
+    return c->in.gap_us < 0 ? FIRST_HOLD_MS : HOLD_MS;
+}
+
 void receiver_step(struct chan *c, int64_t now) {
     struct receiver *in = &c->in;
-    bool leaving = c->hub->finishing || c->refs == 0;
+    bool leaving = c->hub->finishing || c->refs == 0 || (c->owner && c->owner->refs == 0);
     if (c->life == LIFE_GONE || c->deleting) {
         receiver_drop(c);
         receiver_cancel(c);
         in->lost = false;
         return;
     }
-    if (in->held.count > 0 && !in->wanted && (leaving || now - in->touched_ms >= HOLD_MS))
-        give_back(c);
+    if (in->held.count > 0 && !in->wanted && (leaving || now - in->touched_ms >= hold_ms(c)))
+        receiver_give_back(c);
     if (in->active) {
         /* The server may hand a message to a connection that is gone: poll_queue asks for it by the
          * same attempt id. */
@@ -260,8 +349,10 @@ void receiver_step(struct chan *c, int64_t now) {
         return;
     }
     bool asked = in->wanted && in->held.count == 0 && !in->short_done && !in->failed && !in->closed;
-    if (!queue_ready(c) || now < in->backoff.until || !(asked || in->lost))
+    if (!queue_ready(c) || now < in->backoff.until || !(asked || in->lost || in->recall))
         return;
+    if (in->recall && !in->lost && !receiver_quiet(c))
+        return; /* the offer is still on its way there */
     if (!asked)
         poll_queue(c, now, 0);
     else if (in->want_short ? receiver_quiet(c) : now < in->want_until)
@@ -273,8 +364,8 @@ int64_t receiver_wake(const struct chan *c) {
     const struct receiver *in = &c->in;
     int64_t at = 0;
     if (in->held.count > 0 && !in->wanted)
-        at = in->touched_ms + HOLD_MS;
-    if (!in->active && queue_ready(c) && !c->deleting && (in->lost || in->wanted))
+        at = in->touched_ms + hold_ms(c);
+    if (!in->active && queue_ready(c) && !c->deleting && (in->lost || in->wanted || in->recall))
         at = sooner(at, in->backoff.until);
     return at;
 }

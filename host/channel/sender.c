@@ -11,14 +11,18 @@
 #include <string.h>
 
 #include "host/base/clock.h"
+#include "host/base/random.h"
 #include "host/channel/internal.h"
 
 #define ORDERED_GROUP "awsync"
+
+static const char end_body[] = "{\"awsync\":\"end\"}";
 
 struct batch {
     struct request request;
     size_t count, bytes;
     struct entry *entries[SQS_BATCH_MAX];
+    char groups[SQS_BATCH_MAX][24]; /* of credits */
 };
 
 void sender_init(struct chan *c) {
@@ -40,12 +44,16 @@ static void name_pushes(struct chan *c) {
     const struct chan_hub *hub = c->hub;
     uint64_t a = mix(mix(14695981039346656037u, hub->invocation_id), c->name);
     uint64_t b = mix(mix(0x6c62272e07bb0142u, c->name), hub->invocation_id);
+    if (c->credits)
+        b = random_u64(); /* capacity.c says why */
     snprintf(c->out.prefix, sizeof(c->out.prefix), "%016" PRIx64 "%016" PRIx64, a, b);
     c->out.epoch = hub->epoch;
 }
 
 static void add(struct sender *out, struct entry *e) {
     e->next = NULL;
+    if (out->count == 0)
+        out->first_ms = clock_mono_ms();
     *out->end = e;
     out->end = &e->next;
     out->count++;
@@ -71,10 +79,16 @@ static void put_back(struct sender *out, struct entry *e) {
     out->bytes += e->len;
 }
 
+static void end_entry(struct chan *c, struct entry *e, enum fate fate) {
+    if (e->ack)
+        credit_settle(c, e->ack, fate);
+    free(e);
+}
+
 bool sender_drop(struct chan *c) {
     bool some = c->out.count > 0;
     while (c->out.first)
-        free(take(&c->out));
+        end_entry(c, take(&c->out), FATE_REFUSED);
     return some;
 }
 
@@ -91,13 +105,68 @@ bool sender_has_room(const struct chan *c, size_t len) {
     return has_room(&c->out, len);
 }
 
+static struct entry *new_entry(const char *data, size_t len) {
+    struct entry *e = malloc(sizeof(*e) + len);
+    if (!e)
+        return NULL;
+    *e = (struct entry){.len = len};
+    memcpy(e->data, data, len);
+    return e;
+}
+
+/* What comes while a batch is under way is seen when that ends; here, the first and what fills a
+ * batch. */
+static void enqueue(struct chan *c, struct entry *e) {
+    struct sender *out = &c->out;
+    bool first = out->count == 0, full;
+    size_t before = out->bytes;
+    add(out, e);
+    if (c->options.stream)
+        full = before < STREAM_BYTES && out->bytes >= STREAM_BYTES;
+    else
+        full = out->count % SQS_BATCH_MAX == 0;
+    if (out->active == 0 ? first || full : c->options.unordered && full)
+        hub_mark(c);
+}
+
+bool sender_add_credit(struct chan *c, const char *dedup, struct message *ack) {
+    struct entry *e = new_entry(dedup, strlen(dedup));
+    if (!e)
+        return false;
+    snprintf(e->dedup, sizeof(e->dedup), "%s", dedup);
+    e->ack = ack;
+    enqueue(c, e);
+    hub_settle(c);
+    return true;
+}
+
+bool sender_add_end(struct chan *c, struct message *ack) {
+    struct entry *e = new_entry(end_body, sizeof(end_body) - 1);
+    if (!e)
+        return false;
+    char name[17];
+    random_name(name, 16);
+    e->end = true;
+    e->ack = ack;
+    snprintf(e->dedup, sizeof(e->dedup), "%s.%s", END_MARK, name);
+    enqueue(c, e);
+    hub_mark(c);
+    return true;
+}
+
+size_t sender_value_max(const struct chan *c) {
+    /* a stream writes the length in front, a colon, and a line feed behind */
+    return c->options.stream ? SQS_PAYLOAD_MAX - 9 : SQS_PAYLOAD_MAX;
+}
+
 enum chan_result sender_push(struct chan *c, const char *data, size_t len, int64_t deadline,
                              struct chan_error *error) {
     struct chan_hub *hub = c->hub;
-    if (len == 0 || len > SQS_PAYLOAD_MAX) {
+    size_t most = sender_value_max(c);
+    struct message *credit = NULL;
+    if (len == 0 || len > most) {
         char text[96];
-        snprintf(text, sizeof(text), "a value of %zu bytes, where SQS takes 1 to %d", len,
-                 (int)SQS_PAYLOAD_MAX);
+        snprintf(text, sizeof(text), "a value of %zu bytes, where SQS takes 1 to %zu", len, most);
         fault_text(error, c, "push", NULL, text);
         return CHAN_FAILED;
     }
@@ -110,7 +179,7 @@ enum chan_result sender_push(struct chan *c, const char *data, size_t len, int64
         if (result != CHAN_OK)
             return result;
         if (has_room(&c->out, len))
-            break;
+            break; /* a push that needs a credit has waited for both: chan_select */
         if (hub->interrupted) {
             hub->interrupted = false;
             return CHAN_INTERRUPTED;
@@ -118,23 +187,24 @@ enum chan_result sender_push(struct chan *c, const char *data, size_t len, int64
         if (!hub_wait(hub, deadline) && !has_room(&c->out, len))
             return CHAN_TIMEOUT;
     }
-    struct entry *e = malloc(sizeof(*e) + len);
+    struct entry *e = new_entry(data, len);
     if (!e) {
         fault_text(error, c, "push", NULL, "out of memory");
         return CHAN_FAILED;
     }
+    if (c->credits) {
+        enum chan_result result = credit_take(c, &credit, error);
+        if (result != CHAN_OK) {
+            free(e);
+            return result;
+        }
+    }
     if (!c->out.prefix[0] || c->out.epoch != hub->epoch)
         name_pushes(c);
-    snprintf(e->dedup, sizeof(e->dedup), "%s-%" PRIu64, c->out.prefix, ++c->out.sequence);
-    memcpy(e->data, data, len);
-    e->len = len;
-    e->end = false;
-    bool first = c->out.count == 0;
-    add(&c->out, e);
-    /* What comes while a batch is under way is seen when that ends, on an unordered channel also
-     * when it fills a batch. */
-    if (c->out.active == 0 ? first : c->options.unordered && c->out.count % SQS_BATCH_MAX == 0)
-        hub_mark(c);
+    snprintf(e->dedup, sizeof(e->dedup), "%.64s%s%s-%" PRIu64, credit ? credit->dedup : "",
+             credit ? "/" : "", c->out.prefix, ++c->out.sequence);
+    e->ack = credit;
+    enqueue(c, e);
     hub_settle(c);
     return CHAN_OK;
 }
@@ -142,6 +212,13 @@ enum chan_result sender_push(struct chan *c, const char *data, size_t len, int64
 enum chan_result chan_push(struct chan *c, const char *data, size_t len, int64_t deadline,
                            struct chan_error *error) {
     struct chan_hub *hub = c->hub;
+    if (c->credits) {
+        const struct chan_case one = {.chan = c, .data = data, .len = len};
+        int which;
+        char *none;
+        size_t nothing;
+        return chan_select(hub, &one, 1, deadline, &which, &none, &nothing, error);
+    }
     if (error)
         memset(error, 0, sizeof(*error));
     pthread_mutex_lock(&hub->lock);
@@ -153,7 +230,6 @@ enum chan_result chan_push(struct chan *c, const char *data, size_t len, int64_t
 }
 
 enum chan_result chan_close(struct chan *c, struct chan_error *error) {
-    static const char body[] = "{\"awsync\":\"end\"}";
     struct chan_hub *hub = c->hub;
     if (error)
         memset(error, 0, sizeof(*error));
@@ -163,10 +239,8 @@ enum chan_result chan_close(struct chan *c, struct chan_error *error) {
         fault_text(error, c, "close", NULL, "the channel is closed already");
         result = CHAN_CLOSED;
     }
-    struct entry *e = result == CHAN_OK ? malloc(sizeof(*e) + sizeof(body)) : NULL;
+    struct entry *e = result == CHAN_OK ? new_entry(end_body, sizeof(end_body) - 1) : NULL;
     if (e) {
-        memcpy(e->data, body, sizeof(body));
-        e->len = sizeof(body) - 1;
         e->end = true;
         snprintf(e->dedup, sizeof(e->dedup), "%s", END_MARK);
         add(&c->out, e);
@@ -185,7 +259,7 @@ enum chan_result chan_close(struct chan *c, struct chan_error *error) {
 
 static void lose(struct chan *c, struct batch *b, const struct aws_error *error) {
     for (size_t i = 0; i < b->count; i++)
-        free(b->entries[i]);
+        end_entry(c, b->entries[i], error && !error->may_have_run ? FATE_REFUSED : FATE_LOST);
     b->count = 0;
     fault_remember(c, "push", error, "out of memory");
 }
@@ -222,7 +296,7 @@ static void on_sent(void *context, const struct aws_error *error,
     int64_t now = clock_mono_ms();
     c->out.active--;
     c->out.flying -= b->bytes;
-    c->out.done_ms = now;
+    c->out.done_ms = c->out.first_ms = now;
     if (error) {
         judge_batch(c, b, error, now);
         goto done;
@@ -237,11 +311,11 @@ static void on_sent(void *context, const struct aws_error *error,
             snprintf(fault.message, sizeof(fault.message), "%s", o->message);
         }
         if (o && o->ok) {
-            free(b->entries[i]);
+            end_entry(c, b->entries[i], FATE_ARRIVED);
         } else if (o && o->sender_fault) {
             fault.status = 400;
             fault_remember(c, "push", &fault, NULL);
-            free(b->entries[i]);
+            end_entry(c, b->entries[i], FATE_REFUSED);
         } else
             b->entries[again++] = b->entries[i];
     }
@@ -256,16 +330,46 @@ done:
     hub_leave(c);
 }
 
+/* How long what waits may wait for company: a program that pushes in quick succession fills the
+ * batch in that time, and as soon as it waits for something, nothing more will come. */
+static int64_t linger_until(const struct chan *c) {
+    const struct sender *out = &c->out;
+    const struct chan_hub *hub = c->hub;
+    if (out->count == 0 || c->closing || c->deleting || c->kind != KIND_CHANNEL || hub->waiting ||
+        hub->flushing || hub->finishing || out->first->end || out->first->packed)
+        return 0;
+    if (c->options.stream)
+        return out->bytes >= STREAM_BYTES ? 0 : out->first_ms + STREAM_MS;
+    if (out->count >= SQS_BATCH_MAX || out->bytes >= SQS_PAYLOAD_MAX)
+        return 0;
+    if (hub->gap_us < 0) /* the first operation of an invocation: nothing is known yet */
+        return out->first_ms + FIRST_LINGER_MS;
+    bool again = out->count > 1 || out->sequence > out->count;
+    return again && hub->gap_us <= LINGER_GAP_US ? out->first_ms + LINGER_MS : 0;
+}
+
 static bool may_send(const struct chan *c, int64_t now) {
     const struct sender *out = &c->out;
     if (out->count == 0 || !queue_ready(c) || now < out->backoff.until)
         return false;
     if (out->active == 0)
-        return true;
+        return now >= linger_until(c);
     if (out->first->end)
         return false; /* it must not overtake a value that has to be sent again */
     return c->options.unordered && out->active < SEND_PARALLEL &&
            (out->count >= SQS_BATCH_MAX || out->bytes >= SQS_PAYLOAD_MAX);
+}
+
+/* A message group each for values without order, and one for all the generations of a credit. */
+static const char *group_of(const struct chan *c, const struct entry *e, char group[24]) {
+    if (!c->options.unordered)
+        return ORDERED_GROUP;
+    size_t len = strcspn(e->dedup, ".");
+    if (c->kind != KIND_CREDITS || e->dedup[len] == '\0' || len >= 24)
+        return e->dedup;
+    memcpy(group, e->dedup, len);
+    group[len] = '\0';
+    return group;
 }
 
 static bool send_batch(struct chan *c, int64_t now) {
@@ -275,14 +379,20 @@ static bool send_batch(struct chan *c, int64_t now) {
         fault_delay(&c->out.backoff, now, 50, 500);
         return false;
     }
-    while (c->out.first && b->count < SQS_BATCH_MAX && (b->count == 0 || !c->out.first->end) &&
+    size_t most = c->options.stream ? 1 : SQS_BATCH_MAX;
+    if (c->options.stream && !stream_pack(c)) {
+        fault_delay(&c->out.backoff, now, 50, 500);
+        free(b);
+        return false;
+    }
+    while (c->out.first && b->count < most && (b->count == 0 || !c->out.first->end) &&
            (b->count == 0 || b->bytes + c->out.first->len <= SQS_PAYLOAD_MAX)) {
         struct entry *e = take(&c->out);
         b->bytes += e->len;
         sends[b->count] = (struct sqs_send){
             .body = e->data,
             .body_len = e->len,
-            .group_id = c->options.unordered ? e->dedup : ORDERED_GROUP,
+            .group_id = group_of(c, e, b->groups[b->count]),
             .deduplication_id = e->dedup,
         };
         b->entries[b->count++] = e;
@@ -306,8 +416,12 @@ void sender_step(struct chan *c, int64_t now) {
         fault_remember(c, "push", NULL, "the queue was deleted before it was acknowledged");
     while (may_send(c, now) && send_batch(c, now))
         ;
+    hub_count(&c->out.lingering, c->out.active == 0 && linger_until(c) > now, &c->hub->lingering);
 }
 
 int64_t sender_wake(const struct chan *c) {
-    return c->out.count > 0 && queue_ready(c) ? c->out.backoff.until : 0;
+    if (c->out.count == 0 || !queue_ready(c))
+        return 0;
+    int64_t linger = c->out.active == 0 ? linger_until(c) : 0;
+    return linger > c->out.backoff.until ? linger : c->out.backoff.until;
 }

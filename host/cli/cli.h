@@ -20,6 +20,14 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_SIGNAL = 128 };
 int cli_run(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_invoke(int argc, char **argv);
+int cli_new(int argc, char **argv);
+int cli_test(int argc, char **argv);
+int cli_package(int argc, char **argv);
+int cli_deploy(int argc, char **argv);
+int cli_logs(int argc, char **argv);
+int cli_delete(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
+int cli_gc(int argc, char **argv);
 
 /* Writes `awsync: ...` and a newline to standard error. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -27,17 +35,20 @@ void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* --- options.c: the options that run and serve share ------------------------------------------ */
 
 struct cli_options {
-    const char *file;  /* borrowed from argv, as all texts here */
-    const char *event; /* JSON text or `@FILE`; NULL: `{}` */
+    const char *file;       /* borrowed from argv, as all texts here */
+    const char *event;      /* JSON text or `@FILE`; NULL: `{}` */
+    const char *event_from; /* name of a fixture: `sqs`; NULL: none */
     int concurrency, memory_mb, timeout_s, port;
-    bool quiet, help, stats;
+    int retries, event_age_s, reserved; /* of asynchronous events; 0: the engine's defaults */
+    const char *on_failure;             /* name of a queue; NULL: none */
+    bool quiet, help, stats, watch;
     bool faulty; /* fault was given */
     struct fault_spec fault;
 };
-enum cli_accepts { CLI_EVENT = 1, CLI_PORT = 2 };
+enum cli_accepts { CLI_EVENT = 1, CLI_PORT = 2, CLI_ASYNC = 4 };
 
 /* Reads argv into out. False for wrong usage: the message is written. accepts: which of the
-** options that are not common to all commands there are (CLI_EVENT | CLI_PORT). */
+** options that are not common to all commands there are (CLI_EVENT | CLI_PORT | CLI_ASYNC). */
 bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned accepts);
 
 /* --- program.c: a Lua file as a function ------------------------------------------------------ */
@@ -53,11 +64,16 @@ struct cli_program {
 /* False when the file or the runtime is not there; the message is written. Free by
 ** cli_program_free, also then. */
 bool cli_program_open(struct cli_program *out, const char *file);
+/* The same for root, handler and name alone: for programs that run elsewhere. */
+bool cli_program_locate(struct cli_program *out, const char *file);
 /* Wipes what is secret. */
 void cli_program_free(struct cli_program *program);
 
 /* Appends the event's text; checks that it is JSON. False: the message is written. */
 bool cli_event_read(struct buf *out, const char *event);
+/* Appends the fixture of that name: an event as the service of that name sends it. False: the
+** message is written. */
+bool cli_fixture_read(struct buf *out, const char *name);
 
 /* --- session.c: an engine with a program, and the signals that end it ------------------------- */
 

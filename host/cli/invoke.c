@@ -1,5 +1,4 @@
 /* `awsync invoke`: calls a function that is deployed, or served by `awsync serve`, and prints its answer. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "host/aws/aws.h"
 #include "host/base/base64.h"
 #include "host/cli/cli.h"
+#include "host/cli/flags.h"
 
 enum { LONGEST_LIFE_MS = 910 * 1000, TARGET_MAX = 512, LOG_MAX = 64 << 10 };
 
@@ -26,35 +26,21 @@ struct invoke_options {
 };
 
 static bool read_options(struct invoke_options *out, int argc, char **argv) {
-    static const struct option all[] = {
-        {"event", required_argument, NULL, 'e'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+    const struct cli_flag flags[] = {
+        {.name = "event", .text = &out->event},
+        {.name = "quiet", .letter = 'q', .set = &out->quiet},
     };
-    int option;
+    int first;
     *out = (struct invoke_options){0};
-    optind = 1;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":hq", all, NULL)) != -1) {
-        if (option == 'e') {
-            out->event = optarg;
-        } else if (option == 'q') {
-            out->quiet = true;
-        } else if (option == 'h') {
-            out->help = true;
-            return true;
-        } else {
-            cli_error(option == ':' ? "%s needs a value" : "invoke has no option %s",
-                      argv[optind - 1]);
-            return false;
-        }
-    }
-    if (optind + 1 != argc) {
+    if (!cli_flags_read(flags, 2, argc, argv, &first, &out->help))
+        return false;
+    if (out->help)
+        return true;
+    if (first + 1 != argc) {
         cli_error("invoke takes one NAME; see `awsync invoke --help`");
         return false;
     }
-    out->name = argv[optind];
+    out->name = argv[first];
     return true;
 }
 

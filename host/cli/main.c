@@ -10,9 +10,17 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
+    {"new", cli_new, "begin a program: a folder with a handler, a spec and a README"},
     {"run", cli_run, "run a program on a local AWS and print its answer"},
     {"serve", cli_serve, "keep a program and a local AWS running for any AWS client"},
+    {"test", cli_test, "run the specs of a program by busted"},
+    {"package", cli_package, "make the zip that Lambda takes"},
+    {"deploy", cli_deploy, "create or update a function on AWS"},
     {"invoke", cli_invoke, "call a function on AWS, or on `awsync serve`, and print its answer"},
+    {"logs", cli_logs, "print what a function on AWS has logged"},
+    {"delete", cli_delete, "delete a function that `awsync deploy` has made"},
+    {"doctor", cli_doctor, "look for what keeps a program from running on AWS"},
+    {"gc", cli_gc, "delete the queues that runs have left behind"},
 };
 
 static void print_help(FILE *out) {

@@ -1,13 +1,11 @@
 /* The options of run and serve. */
-#include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/flags.h"
 
 void cli_error(const char *format, ...) {
     va_list args;
@@ -16,18 +14,6 @@ void cli_error(const char *format, ...) {
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
-}
-
-static bool read_number(const char *option, const char *text, int least, int most, int *out) {
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || value < least || value > most) {
-        cli_error("--%s takes a whole number from %d to %d, not \"%s\"", option, least, most, text);
-        return false;
-    }
-    *out = (int)value;
-    return true;
 }
 
 /* In `awsync run` main is invoked once, by us: a fault there would only say that there are faults. */
@@ -42,15 +28,30 @@ static bool read_fault(const char *text, unsigned accepts, struct cli_options *o
     return true;
 }
 
+/* Records go to a standard queue: those of FIFO queues have a dot in their name. */
+static bool read_queue_name(const char *text, const char **out) {
+    size_t len = strlen(text);
+    if (len == 0 || len > 80 ||
+        strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != len) {
+        cli_error("--on-failure takes the name of a standard queue, not \"%s\"", text);
+        return false;
+    }
+    *out = text;
+    return true;
+}
+
 enum { DEFAULT_TIMEOUT_S = 60, DEFAULT_MEMORY_MB = 128, DEFAULT_CONCURRENCY = 1000 };
 
 bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned accepts) {
     static const struct option all[] = {
-        {"event", required_argument, NULL, 'e'},  {"concurrency", required_argument, NULL, 'c'},
-        {"memory", required_argument, NULL, 'm'}, {"timeout", required_argument, NULL, 't'},
-        {"quiet", no_argument, NULL, 'q'},        {"port", required_argument, NULL, 'p'},
-        {"stats", no_argument, NULL, 's'},        {"fault", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"event", required_argument, NULL, 'e'},    {"concurrency", required_argument, NULL, 'c'},
+        {"memory", required_argument, NULL, 'm'},   {"timeout", required_argument, NULL, 't'},
+        {"quiet", no_argument, NULL, 'q'},          {"port", required_argument, NULL, 'p'},
+        {"stats", no_argument, NULL, 's'},          {"fault", required_argument, NULL, 'f'},
+        {"retries", required_argument, NULL, 'r'},  {"event-age", required_argument, NULL, 'a'},
+        {"reserved", required_argument, NULL, 'R'}, {"on-failure", required_argument, NULL, 'F'},
+        {"watch", no_argument, NULL, 'w'},          {"event-from", required_argument, NULL, 'E'},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
     };
     *out = (struct cli_options){.concurrency = DEFAULT_CONCURRENCY,
                                 .memory_mb = DEFAULT_MEMORY_MB,
@@ -66,21 +67,29 @@ bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned a
             out->event = optarg;
             ok = (accepts & CLI_EVENT) != 0;
             break;
+        case 'E':
+            out->event_from = optarg;
+            ok = (accepts & CLI_EVENT) != 0;
+            break;
+        case 'w':
+            out->watch = true;
+            ok = (accepts & CLI_EVENT) != 0;
+            break;
         case 'p':
             ok = (accepts & CLI_PORT) != 0;
-            if (ok && !read_number("port", optarg, 0, 65535, &out->port))
+            if (ok && !cli_number_read("port", optarg, 0, 65535, &out->port))
                 return false;
             break;
         case 'c':
-            if (!read_number("concurrency", optarg, 1, 10000, &out->concurrency))
+            if (!cli_number_read("concurrency", optarg, 1, 10000, &out->concurrency))
                 return false;
             break;
         case 'm':
-            if (!read_number("memory", optarg, 128, 10240, &out->memory_mb))
+            if (!cli_number_read("memory", optarg, 128, 10240, &out->memory_mb))
                 return false;
             break;
         case 't':
-            if (!read_number("timeout", optarg, 1, 900, &out->timeout_s))
+            if (!cli_number_read("timeout", optarg, 1, 900, &out->timeout_s))
                 return false;
             break;
         case 'q':
@@ -93,6 +102,26 @@ bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned a
             if (!read_fault(optarg, accepts, out))
                 return false;
             break;
+        case 'r':
+            ok = (accepts & CLI_ASYNC) != 0;
+            if (ok && !cli_number_read("retries", optarg, 0, 2, &out->retries))
+                return false;
+            break;
+        case 'a':
+            ok = (accepts & CLI_ASYNC) != 0;
+            if (ok && !cli_number_read("event-age", optarg, 60, 21600, &out->event_age_s))
+                return false;
+            break;
+        case 'R':
+            ok = (accepts & CLI_ASYNC) != 0;
+            if (ok && !cli_number_read("reserved", optarg, 1, 900, &out->reserved))
+                return false;
+            break;
+        case 'F':
+            ok = (accepts & CLI_ASYNC) != 0;
+            if (ok && !read_queue_name(optarg, &out->on_failure))
+                return false;
+            break;
         case 'h':
             out->help = true;
             return true;
@@ -103,10 +132,12 @@ bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned a
             ok = false;
         }
         if (!ok) {
-            const char *word = option == 'e'   ? "--event"
-                               : option == 'p' ? "--port"
-                                               : argv[optind - 1];
-            cli_error("%s has no option %s; see `awsync %s --help`", command, word, command);
+            const char *word = argv[optind - 1];
+            for (size_t i = 0; all[i].name != NULL; i++)
+                if (option != '?' && all[i].val == option)
+                    word = all[i].name;
+            cli_error("%s has no option %s%s; see `awsync %s --help`", command,
+                      word[0] == '-' ? "" : "--", word, command);
             return false;
         }
     }
@@ -116,6 +147,10 @@ bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned a
     }
     if (optind + 1 < argc) {
         cli_error("%s takes one FILE, and \"%s\" is one too many", command, argv[optind + 1]);
+        return false;
+    }
+    if (out->event != NULL && out->event_from != NULL) {
+        cli_error("%s takes --event or --event-from, not both", command);
         return false;
     }
     out->file = argv[optind];

@@ -10,6 +10,7 @@
 #include "host/base/random.h"
 #include "host/base/secret.h"
 #include "host/cli/cli.h"
+#include "host/cli/share.h"
 #include "host/json/json.h"
 
 extern char **environ;
@@ -104,7 +105,7 @@ static bool make_environment(struct cli_program *out) {
     return true;
 }
 
-bool cli_program_open(struct cli_program *out, const char *file) {
+bool cli_program_locate(struct cli_program *out, const char *file) {
     *out = (struct cli_program){0};
     struct stat info;
     char path[PATH_MAX];
@@ -125,12 +126,22 @@ bool cli_program_open(struct cli_program *out, const char *file) {
     }
     len -= 4;
     function_name(out->name, base, len);
-    random_name(out->run, 8);
     if (asprintf(&out->handler, "%.*s.main", (int)len, base) < 0)
         out->handler = NULL;
     *slash = '\0';
     out->root = strdup(path[0] != '\0' ? path : "/");
-    if (out->root == NULL || out->handler == NULL || !make_environment(out)) {
+    if (out->root == NULL || out->handler == NULL) {
+        cli_error("out of memory");
+        return false;
+    }
+    return true;
+}
+
+bool cli_program_open(struct cli_program *out, const char *file) {
+    if (!cli_program_locate(out, file))
+        return false;
+    random_name(out->run, 8);
+    if (!make_environment(out)) {
         cli_error("out of memory");
         return false;
     }
@@ -187,4 +198,20 @@ bool cli_event_read(struct buf *out, const char *event) {
         return false;
     }
     return true;
+}
+
+bool cli_fixture_read(struct buf *out, const char *name) {
+    char path[64];
+    const struct share_file *file = NULL;
+    buf_init(out, EVENT_MAX);
+    if ((size_t)snprintf(path, sizeof path, "events/%s.json", name) < sizeof path)
+        file = share_find(path);
+    if (file == NULL) {
+        cli_error("--event-from takes apigateway, url, sqs, s3 or eventbridge, not \"%s\"", name);
+        return false;
+    }
+    if (buf_add(out, file->text, file->len))
+        return true;
+    cli_error("out of memory");
+    return false;
 }

@@ -8,15 +8,22 @@
 
 #include "host/aws/lambda.h"
 #include "host/cli/cli.h"
+#include "host/cli/watch.h"
 
 static const char help[] =
-    "usage: awsync run FILE [--event JSON | --event @FILE] [--concurrency N] [--memory MB] "
-    "[--timeout SECONDS]\n"
-    "                  [--stats] [--fault SPEC] [--quiet]\n\n"
+    "usage: awsync run FILE [--event JSON | --event @FILE | --event-from SERVICE] [--watch]\n"
+    "                  [--concurrency N] [--memory MB] [--timeout SECONDS] [--stats] [--fault "
+    "SPEC] [--quiet]\n\n"
     "Runs the program FILE on a local AWS of its own: `main` in one process, each spawned function "
     "in another,\n"
     "values over signed HTTP. The answer goes to standard output, logs go to standard error.\n\n"
     "  --event JSON       the event of main ({}); @FILE reads it from a file\n"
+    "  --event-from S     an event as a service sends it: apigateway (HTTP API), url (function "
+    "URL), sqs, s3,\n"
+    "                     eventbridge\n"
+    "  --watch            run again whenever a .lua, .json or .so file in the program's folder or "
+    "below changes,\n"
+    "                     until Ctrl-C\n"
     "  --concurrency N    most workers at once (1000)\n"
     "  --memory MB        memory of a worker, 128 to 10240 (128)\n"
     "  --timeout SECONDS  longest life of an invocation, 1 to 900 (60)\n"
@@ -152,8 +159,12 @@ int cli_run(int argc, char **argv) {
         fputs(help, stdout);
         return CLI_OK;
     }
+    if (options.watch)
+        return cli_watch(argc, argv, options.file);
     int status = CLI_USAGE;
-    if (!cli_program_open(&program, options.file) || !cli_event_read(&event, options.event))
+    if (!cli_program_open(&program, options.file) ||
+        !(options.event_from != NULL ? cli_fixture_read(&event, options.event_from)
+                                     : cli_event_read(&event, options.event)))
         goto done;
     status = cli_session_start(&session, &options, &program)
                  ? invoke_main(&session, &options, &program, &event)

@@ -6,6 +6,7 @@
 
 static const char help[] =
     "usage: awsync serve FILE [--port N] [--concurrency N] [--memory MB] [--timeout SECONDS]\n"
+    "                    [--retries N] [--event-age SECONDS] [--reserved N] [--on-failure QUEUE]\n"
     "                    [--stats] [--fault SPEC] [--quiet]\n\n"
     "Starts a local AWS (SQS, Lambda, STS) on 127.0.0.1 with FILE as a Lambda function named after "
     "it, prints\n"
@@ -17,6 +18,11 @@ static const char help[] =
     "  --concurrency N    most workers at once (1000)\n"
     "  --memory MB        memory of a worker, 128 to 10240 (128)\n"
     "  --timeout SECONDS  longest life of an invocation, 1 to 900 (60)\n"
+    "  --retries N        of asynchronous events after an error, 0 to 2 (0)\n"
+    "  --event-age SECONDS  greatest age of an event that waits, 60 to 21600 (21600)\n"
+    "  --reserved N       reserved concurrency, 1 to 900 (none)\n"
+    "  --on-failure QUEUE standard queue, yours to create, for the records of events that failed\n"
+    "                     (these four are settable by Lambda's API too)\n"
     "  --stats            at the end, requests and billed time with an estimate of their cost on "
     "standard error\n"
     "  --fault SPEC       inject faults into calls of SQS and Lambda: "
@@ -41,7 +47,7 @@ int cli_serve(int argc, char **argv) {
     struct cli_options options;
     struct cli_program program = {0};
     struct cli_session session = {.signals = -1};
-    if (!cli_options_read(&options, argc, argv, CLI_PORT))
+    if (!cli_options_read(&options, argc, argv, CLI_PORT | CLI_ASYNC))
         return CLI_USAGE;
     if (options.help) {
         fputs(help, stdout);

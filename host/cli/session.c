@@ -55,6 +55,10 @@ bool cli_session_start(struct cli_session *session, const struct cli_options *op
         .concurrency = options->concurrency,
         .memory_mb = options->memory_mb,
         .timeout_s = options->timeout_s,
+        .max_retries = options->retries,
+        .event_age_ms = (int64_t)options->event_age_s * 1000,
+        .reserved = options->reserved,
+        .on_failure = options->on_failure,
         .fault = options->faulty ? &options->fault : NULL,
     };
     char error[256];

@@ -5,7 +5,7 @@
 #include "host/base/buf.h"
 #include "host/base/clock.h"
 #include "host/engine/auth.h"
-#include "host/engine/lambda_invoke.h"
+#include "host/engine/lambda_call.h"
 #include "host/engine/sqs.h"
 #include "host/engine/sts.h"
 
@@ -180,7 +180,7 @@ void auth_refuse(const struct auth *auth, enum auth_service service,
     case AUTH_LAMBDA:
         name = row == NULL ? "ServiceException"
                            : (row->name ? row->name : "MissingAuthenticationTokenException");
-        lambda_invoke_error(call, row ? row->lambda_status : 500, name, NULL, buf_text(&message));
+        lambda_error(call, row ? row->lambda_status : 500, name, NULL, buf_text(&message));
         break;
     case AUTH_SQS:
         name = row == NULL ? "InternalFailure" : (row->name ? row->name : "AccessDeniedException");

@@ -7,14 +7,17 @@
 #include "host/base/buf.h"
 #include "host/base/random.h"
 #include "host/base/secret.h"
+#include "host/engine/events.h"
 #include "host/engine/internal.h"
 
-#define TEXT_MAX       65536
-#define LOG_NOTE_MAX   1024
-#define TOKEN_SIZE     64
-#define DEFAULT_INIT   10000
-#define DEFAULT_WAIT_1 60000
-#define DEFAULT_WAIT_2 120000
+#define TEXT_MAX             65536
+#define LOG_NOTE_MAX         1024
+#define TOKEN_SIZE           64
+#define DEFAULT_INIT         10000
+#define DEFAULT_WAIT_1       60000
+#define DEFAULT_WAIT_2       120000
+#define DEFAULT_THROTTLE     1000
+#define DEFAULT_THROTTLE_MAX 300000
 
 static char *copy(const char *text, const char *fallback) {
     return strdup(text != NULL ? text : fallback);
@@ -97,6 +100,15 @@ bool engine_config_init(struct engine_config *config, const struct engine_option
         options->retry_wait_ms[0] > 0 ? options->retry_wait_ms[0] : DEFAULT_WAIT_1;
     config->retry_wait_ms[1] =
         options->retry_wait_ms[1] > 0 ? options->retry_wait_ms[1] : DEFAULT_WAIT_2;
+    config->throttle_wait_ms[0] =
+        options->throttle_wait_ms[0] > 0 ? options->throttle_wait_ms[0] : DEFAULT_THROTTLE;
+    config->throttle_wait_ms[1] =
+        options->throttle_wait_ms[1] > 0 ? options->throttle_wait_ms[1] : DEFAULT_THROTTLE_MAX;
+    config->event_age_ms =
+        options->event_age_ms > 0 ? options->event_age_ms : (int64_t)EVENT_AGE_MAX_S * 1000;
+    config->reserved = options->reserved;
+    if (options->on_failure != NULL && (config->on_failure = strdup(options->on_failure)) == NULL)
+        return false;
     config->init_timeout_ms =
         options->init_timeout_ms > 0 ? options->init_timeout_ms : DEFAULT_INIT;
     config->starting_max = cores > 2 ? 2 * (int)cores : 4;
@@ -235,6 +247,7 @@ void engine_config_free(struct engine_config *config) {
     secret_free(config->worker_token);
     free(config->function_name);
     free(config->function_arn);
+    free(config->on_failure);
     free(config->task_root);
     free(config->handler);
     list_free(config->command);

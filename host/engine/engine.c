@@ -157,7 +157,7 @@ static bool prepare(struct engine *engine, const struct engine_options *options,
         return false;
     if (engine->config.function_name != NULL) {
         engine->function =
-            function_new(engine->base, &engine->config, &engine->figures, nofile_soft);
+            function_new(engine->base, &engine->config, &engine->figures, engine->sqs, nofile_soft);
         if (engine->function == NULL)
             return false;
     }
@@ -181,6 +181,8 @@ static bool check_options(const struct engine_options *options, char *error_out,
         problem = "the name of the function has over 64 characters";
     else if (options->max_retries < 0 || options->max_retries > 2)
         problem = "retries must be 0 to 2";
+    else if (options->reserved < 0)
+        problem = "the reserved concurrency must not be negative";
     if (problem != NULL)
         snprintf(error_out, error_size, "%s", problem);
     return problem == NULL;

@@ -44,6 +44,15 @@ struct engine_options {
     int timeout_s;            /* 0: 3 */
     int max_retries;          /* of asynchronous events after an error of the function: 0..2 */
     int64_t retry_wait_ms[2]; /* before the first and the second retry; 0: AWS's 60 s and 120 s */
+    /* Events over the reserved concurrency go back to the queue: the first wait, which doubles each
+    ** time, and the longest; 0: AWS's 1 s and 5 minutes. */
+    int64_t throttle_wait_ms[2];
+    int64_t event_age_ms; /* an event that could not be run by then is given up; 0: AWS's 6 hours */
+    int reserved;         /* reserved concurrency; 0: none */
+    /* Standard queue for the records of events that failed; it need not be there yet. NULL: none.
+    ** All but the waits can be changed by Lambda's PutFunctionEventInvokeConfig and
+    ** PutFunctionConcurrency. */
+    const char *on_failure;
     /* 0: 10 s. What a worker needs longer than that to ask for its first event is charged to the
     ** invocation that waits longest: its START line is written, its timeout runs, and that worker
     ** will serve it. */

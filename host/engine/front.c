@@ -14,7 +14,7 @@
 #include "host/engine/fault.h"
 #include "host/engine/front.h"
 #include "host/engine/http.h"
-#include "host/engine/lambda_invoke.h"
+#include "host/engine/lambda_call.h"
 #include "host/engine/sqs.h"
 #include "host/engine/sts.h"
 
@@ -285,7 +285,7 @@ bool call_is_twice(struct service_call *call) {
 static void serve(struct front *front, struct service_call *call) {
     switch (call->service) {
     case AUTH_LAMBDA:
-        lambda_invoke_call(front->config, front->services.function, call);
+        lambda_call(front->config, front->services.function, call);
         break;
     case AUTH_STS:
         sts_call(front->config, call);
@@ -300,7 +300,7 @@ static void serve(struct front *front, struct service_call *call) {
 static void refuse(struct service_call *call, int status, const char *sqs_code,
                    const char *lambda_type, const char *reason, const char *message) {
     if (call->service == AUTH_LAMBDA)
-        lambda_invoke_error(call, status, lambda_type, reason, message);
+        lambda_error(call, status, lambda_type, reason, message);
     else
         sqs_service_error(call, sqs_code, message);
 }
@@ -344,7 +344,7 @@ static bool meet_fault(struct front *front, struct service_call *call) {
     unsigned operation = FAULT_INVOKE;
     struct timeval wait;
 
-    if (call->service == AUTH_STS)
+    if (call->service == AUTH_STS || (call->service == AUTH_LAMBDA && !lambda_is_invoke(call)))
         return false;
     if (call->service == AUTH_SQS)
         operation = sqs_service_operation(call);

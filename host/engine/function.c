@@ -5,6 +5,7 @@
 
 #include "host/base/clock.h"
 #include "host/engine/function.h"
+#include "host/engine/lambda_call.h"
 #include "host/engine/lambda_invoke.h"
 #include "host/json/json.h"
 
@@ -13,8 +14,6 @@
 #define RETURN_MS     20   /* see function.returning */
 #define LAST_WORDS_MS 1000 /* that a worker may go on after init/error */
 #define ERROR_MAX     65536
-
-static void schedule(struct function *f);
 
 /* --- invocations ------------------------------------------------------------------------------ */
 
@@ -42,13 +41,23 @@ void invocation_free(struct invocation *inv) {
     free(inv);
 }
 
-bool function_has_room(const struct function *f) {
-    return f->calls_waiting + f->running < (size_t)f->config->concurrency;
+size_t function_room(const struct function *f) {
+    size_t most = (size_t)f->config->concurrency, taken = f->calls_waiting + f->running;
+
+    if (f->settings.reserved >= 0 && (size_t)f->settings.reserved < most)
+        most = (size_t)f->settings.reserved;
+    return taken < most ? most - taken : 0;
 }
 
-static void queue_event(struct function *f, struct invocation *inv) {
-    TAILQ_INSERT_TAIL(&f->events, inv, link);
-    f->events_waiting++;
+bool function_is_over_reserved(const struct function *f) {
+    return f->settings.reserved >= 0 &&
+           f->calls_waiting + f->events_waiting + f->running >= (size_t)f->settings.reserved;
+}
+
+const char *function_throttles(const struct function *f) {
+    if (function_is_over_reserved(f))
+        return "ReservedFunctionConcurrentInvocationLimitExceeded";
+    return function_room(f) == 0 ? "ConcurrentInvocationLimitExceeded" : NULL;
 }
 
 void function_submit(struct function *f, struct invocation *inv) {
@@ -58,9 +67,10 @@ void function_submit(struct function *f, struct invocation *inv) {
         TAILQ_INSERT_TAIL(&f->calls, inv, link);
         f->calls_waiting++;
     } else {
-        queue_event(f, inv);
+        inv->accepted_ms = clock_mono_ms();
+        events_submit(f, inv);
     }
-    schedule(f);
+    function_schedule(f);
 }
 
 /* Takes what is to be served next out of its queue; NULL when nothing may begin. */
@@ -72,12 +82,7 @@ static struct invocation *take_waiting(struct function *f) {
         f->calls_waiting--;
         return inv;
     }
-    inv = TAILQ_FIRST(&f->events);
-    if (inv == NULL || !function_has_room(f))
-        return NULL;
-    TAILQ_REMOVE(&f->events, inv, link);
-    f->events_waiting--;
-    return inv;
+    return events_take(f);
 }
 
 /* An attempt begins. w: NULL when no worker could be started for it. */
@@ -95,37 +100,8 @@ static void begin(struct function *f, struct worker *w, struct invocation *inv) 
     log_start(f->config, inv);
 }
 
-static void retry_due(evutil_socket_t fd, short what, void *context) {
-    struct invocation *inv = context;
-    struct function *f = inv->function;
-
-    (void)fd;
-    (void)what;
-    TAILQ_REMOVE(&f->delayed, inv, link);
-    queue_event(f, inv);
-    schedule(f);
-}
-
-/* False when the event has had all its attempts. */
-static bool retry_later(struct function *f, struct invocation *inv) {
-    int64_t ms;
-    struct timeval wait;
-
-    if (inv->attempts > f->config->max_retries)
-        return false;
-    ms = f->config->retry_wait_ms[inv->attempts > 1 ? 1 : 0];
-    wait = (struct timeval){.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
-    if (inv->retry == NULL)
-        inv->retry = evtimer_new(f->base, retry_due, inv);
-    if (inv->retry == NULL || evtimer_add(inv->retry, &wait) != 0)
-        return false;
-    TAILQ_INSERT_TAIL(&f->delayed, inv, link);
-    return true;
-}
-
 static void finish(struct function *f, struct worker *w, struct invocation *inv,
                    const struct outcome *outcome) {
-    bool failed = outcome->error_type != NULL;
     struct report report;
 
     if (w != NULL) {
@@ -142,14 +118,12 @@ static void finish(struct function *f, struct worker *w, struct invocation *inv,
     figures_attempt(f->figures, log_billed_ms(&report));
     f->running--;
     if (inv->call != NULL) {
-        figures_ended(f->figures, failed, false);
+        figures_ended(f->figures, outcome->error_type != NULL, false);
         lambda_invoke_answer(inv, outcome);
-    } else if (failed && retry_later(f, inv)) {
-        return;
+        invocation_free(inv);
     } else {
-        figures_ended(f->figures, failed, true);
+        events_settle(f, inv, outcome);
     }
-    invocation_free(inv);
 }
 
 void function_settle(struct function *f, struct worker *w, const struct outcome *outcome) {
@@ -293,16 +267,14 @@ static bool start_worker(struct function *f) {
 }
 
 static bool needs_worker(const struct function *f) {
-    size_t most = (size_t)f->config->concurrency;
-    size_t taken = f->calls_waiting + f->running;
-    size_t room = taken < most ? most - taken : 0;
+    size_t most = (size_t)f->config->concurrency, room = function_room(f);
     size_t needed = f->calls_waiting + (f->events_waiting < room ? f->events_waiting : room);
 
     return f->starting + f->returning < needed && f->starting < (size_t)f->config->starting_max &&
            f->worker_count < most;
 }
 
-static void schedule(struct function *f) {
+void function_schedule(struct function *f) {
     struct worker *w;
     struct invocation *inv;
 
@@ -334,7 +306,7 @@ void function_worker_asks(struct function *f, struct worker *w, struct evhttp_re
         give(f, w, inv);
     else
         set_idle(f, w, true);
-    schedule(f);
+    function_schedule(f);
 }
 
 void function_worker_left(struct function *f, struct worker *w) {
@@ -397,7 +369,7 @@ void function_worker_ended(struct function *f, struct worker *w, const char *sta
     f->worker_count--;
     figures_workers(f->figures, -1);
     worker_free(w);
-    schedule(f);
+    function_schedule(f);
 }
 
 void function_init_failed(struct function *f, struct worker *w, const struct outcome *outcome) {
@@ -452,7 +424,7 @@ static void tick(evutil_socket_t fd, short what, void *context) {
         TAILQ_INSERT_TAIL(&f->active, w, link);
         check_worker(f, w);
     }
-    schedule(f); /* a worker may have been too slow to return */
+    function_schedule(f); /* a worker may have been too slow to return */
     if (f->without_pidfd)
         for (w = TAILQ_FIRST(&f->idle); w != NULL; w = next) {
             next = TAILQ_NEXT(w, link);
@@ -465,7 +437,8 @@ static void tick(evutil_socket_t fd, short what, void *context) {
 /* --- life ------------------------------------------------------------------------------------- */
 
 struct function *function_new(struct event_base *base, const struct engine_config *config,
-                              struct figures *figures, int64_t nofile_soft) {
+                              struct figures *figures, struct sqs_service *sqs,
+                              int64_t nofile_soft) {
     struct function *f = calloc(1, sizeof(*f));
 
     if (f == NULL)
@@ -473,15 +446,16 @@ struct function *function_new(struct event_base *base, const struct engine_confi
     f->base = base;
     f->config = config;
     f->figures = figures;
+    f->sqs = sqs;
     f->nofile_soft = nofile_soft;
     TAILQ_INIT(&f->calls);
-    TAILQ_INIT(&f->events);
-    TAILQ_INIT(&f->delayed);
     TAILQ_INIT(&f->idle);
     TAILQ_INIT(&f->active);
+    f->created_ms = clock_wall_ms();
+    random_uuid(f->revision);
     f->tick = evtimer_new(base, tick, f);
-    if (f->tick == NULL) {
-        free(f);
+    if (f->tick == NULL || !events_init(f)) {
+        function_free(f);
         return NULL;
     }
     return f;
@@ -491,7 +465,7 @@ static void drop_invocation(struct function *f, struct invocation *inv) {
     if (inv == NULL)
         return;
     if (inv->call != NULL)
-        lambda_invoke_error(inv->call, 500, "ServiceException", NULL, "The engine is stopping.");
+        lambda_error(inv->call, 500, "ServiceException", NULL, "The engine is stopping.");
     figures_pending(f->figures, -1);
     invocation_free(inv);
 }
@@ -532,6 +506,8 @@ void function_free(struct function *f) {
     drop_list(f, &f->calls);
     drop_list(f, &f->events);
     drop_list(f, &f->delayed);
-    event_free(f->tick);
+    events_free(f);
+    if (f->tick != NULL)
+        event_free(f->tick);
     free(f);
 }

@@ -13,6 +13,7 @@
 
 #include "host/base/buf.h"
 #include "host/base/random.h"
+#include "host/engine/events.h"
 #include "host/engine/internal.h"
 #include "host/engine/platform_log.h"
 
@@ -21,6 +22,7 @@ struct event_base;
 struct evhttp;
 struct evhttp_request;
 struct service_call;
+struct sqs_service;
 
 /* 6 MiB; the Runtime API allows 100 bytes more for an answer. */
 enum {
@@ -40,10 +42,12 @@ struct invocation {
     char *client_context, *tenant_id, *trace_id; /* owned; NULL: none */
     struct log_tail *tail;                       /* owned; NULL: not asked for */
     int attempts;                                /* begun */
+    int throttles;                               /* times it was sent back to the queue */
+    int64_t accepted_ms;                         /* of an event */
     bool started;                                /* START has been written */
     int64_t started_us;
     int64_t init_us;     /* of the worker that began with it; -1: a warm one */
-    struct event *retry; /* owned; NULL: none */
+    struct event *retry; /* of an event: the end of its wait; owned; NULL: none */
     struct function *function;
     TAILQ_ENTRY(invocation) link; /* in calls, events or delayed; none while it runs */
 };
@@ -87,9 +91,13 @@ struct function {
     struct event_base *base;
     const struct engine_config *config;
     struct figures *figures;
+    struct sqs_service *sqs; /* for destinations */
+    struct event_settings settings;
+    int64_t created_ms; /* wall clock */
+    char revision[RANDOM_UUID_SIZE];
     struct invocation_list calls;   /* synchronous, waiting for a worker */
     struct invocation_list events;  /* asynchronous, waiting */
-    struct invocation_list delayed; /* asynchronous, waiting for their retry */
+    struct invocation_list delayed; /* asynchronous, waiting for a time */
     size_t calls_waiting, events_waiting, running;
     struct worker_list idle;   /* the one that was busy last comes first */
     struct worker_list active; /* all others */
@@ -111,7 +119,8 @@ struct function {
 
 /* nofile_soft: soft limit of open files that workers get. NULL: no memory. */
 struct function *function_new(struct event_base *base, const struct engine_config *config,
-                              struct figures *figures, int64_t nofile_soft);
+                              struct figures *figures, struct sqs_service *sqs,
+                              int64_t nofile_soft);
 /* Kills the workers, waits for them, answers who still waits. NULL is allowed. */
 void function_free(struct function *f);
 
@@ -119,10 +128,16 @@ void function_free(struct function *f);
 struct invocation *invocation_new(const char *request_id);
 void invocation_free(struct invocation *inv);
 
-/* False when as many invocations run as may. */
-bool function_has_room(const struct function *f);
-/* inv->call set: synchronous, function_has_room must be true. */
+/* How many more invocations may run. */
+size_t function_room(const struct function *f);
+/* True when a reserved concurrency is used up by what runs and what was let in. */
+bool function_is_over_reserved(const struct function *f);
+/* The reason for which a synchronous call is throttled now; NULL: it is not. */
+const char *function_throttles(const struct function *f);
+/* inv->call set: synchronous, function_throttles must be NULL. */
 void function_submit(struct function *f, struct invocation *inv);
+/* Gives what waits to workers, and starts them where they are needed. */
+void function_schedule(struct function *f);
 
 /* How an invocation ends. The pointers are borrowed. */
 struct outcome {

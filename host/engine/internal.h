@@ -30,7 +30,9 @@ struct engine_config {
     char *handler;
     char **environment; /* complete but for AWS_LAMBDA_RUNTIME_API and AWS_LAMBDA_LOG_STREAM_NAME */
     int concurrency, memory_mb, timeout_s, max_retries;
-    int64_t retry_wait_ms[2];
+    int64_t retry_wait_ms[2], throttle_wait_ms[2], event_age_ms;
+    int reserved;     /* 0: none */
+    char *on_failure; /* name of a queue; NULL: none */
     int64_t init_timeout_ms;
     int starting_max; /* workers that may be initialising at once */
 };

@@ -1,20 +1,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/http.h>
-
 #include "host/base/base64.h"
 #include "host/base/buf.h"
 #include "host/engine/call.h"
 #include "host/engine/function.h"
+#include "host/engine/lambda_call.h"
 #include "host/engine/lambda_invoke.h"
-#include "host/engine/lambda_name.h"
 #include "host/engine/service.h"
 #include "host/json/json.h"
 
-#define PREFIX             "/2015-03-31/functions/"
-#define SUFFIX             "/invocations"
-#define ERROR_MAX          16384
 #define CLIENT_CONTEXT_MAX 3583
 #define TENANT_ID_MAX      256
 #define TRACE_ID_MAX       1024
@@ -22,38 +17,6 @@
 enum invoke_type { INVOKE_SYNC, INVOKE_EVENT, INVOKE_DRY_RUN };
 
 /* --- answers ---------------------------------------------------------------------------------- */
-
-void lambda_invoke_error(struct service_call *call, int status, const char *type,
-                         const char *reason, const char *message) {
-    struct buf body;
-    struct json_writer json;
-
-    buf_init(&body, ERROR_MAX * 8);
-    json_writer_init(&json, &body);
-    json_object_begin(&json);
-    if (reason != NULL)
-        json_member(&json, "Reason", reason);
-    json_member(&json, "Type", status < 500 ? "User" : "Service");
-    if (!json_member(&json, "message", message) && buf_ok(&body))
-        json_string(&json, "");
-    json_object_end(&json);
-    service_set_header(call, "x-amzn-ErrorType", type);
-    service_answer(call, status, "application/json", buf_text(&body), body.len);
-    buf_free(&body);
-}
-
-__attribute__((format(printf, 4, 5))) static void fail(struct service_call *call, int status,
-                                                       const char *type, const char *format, ...) {
-    struct buf message;
-    va_list args;
-
-    buf_init(&message, ERROR_MAX);
-    va_start(args, format);
-    buf_vaddf(&message, format, args);
-    va_end(args);
-    lambda_invoke_error(call, status, type, NULL, buf_text(&message));
-    buf_free(&message);
-}
 
 void lambda_invoke_answer(struct invocation *inv, const struct outcome *outcome) {
     struct service_call *call = inv->call;
@@ -84,26 +47,14 @@ static bool read_type(struct service_call *call, enum invoke_type *out) {
     else if (strcmp(text, "DryRun") == 0)
         *out = INVOKE_DRY_RUN;
     else {
-        fail(call, 400, "ValidationException",
-             "1 validation error detected: Value '%s' at 'invocationType' failed to satisfy "
-             "constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]",
-             text);
+        lambda_fail(
+            call, 400, "ValidationException",
+            "1 validation error detected: Value '%s' at 'invocationType' failed to satisfy "
+            "constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]",
+            text);
         return false;
     }
     return true;
-}
-
-static bool check_json(const char *text, size_t len, char *error_out, size_t error_size) {
-    struct json_reader reader;
-    enum json_token token;
-
-    json_reader_init(&reader, text, len, JSON_DEPTH_MAX);
-    do
-        token = json_next(&reader);
-    while (token != JSON_END && token != JSON_ERROR);
-    if (token == JSON_ERROR)
-        json_reader_message(&reader, error_out, error_size);
-    return token == JSON_END;
 }
 
 /* Both limits and the JSON. An absent payload is an empty object. */
@@ -114,17 +65,17 @@ static bool read_payload(struct service_call *call, enum invoke_type type, const
 
     *text_out = service_body(call, len_out);
     if (*len_out > max) {
-        fail(call, 413, "RequestTooLargeException",
-             "%zu byte payload is too large for the %s invocation type (limit %zu bytes)", *len_out,
-             type == INVOKE_EVENT ? "Event" : "RequestResponse", max);
+        lambda_fail(call, 413, "RequestTooLargeException",
+                    "%zu byte payload is too large for the %s invocation type (limit %zu bytes)",
+                    *len_out, type == INVOKE_EVENT ? "Event" : "RequestResponse", max);
         return false;
     }
     if (*len_out == 0) {
         *text_out = "{}";
         *len_out = 2;
-    } else if (!check_json(*text_out, *len_out, error, sizeof(error))) {
-        fail(call, 400, "InvalidRequestContentException",
-             "Could not parse request body into json: %s", error);
+    } else if (!lambda_check_json(*text_out, *len_out, error, sizeof(error))) {
+        lambda_fail(call, 400, "InvalidRequestContentException",
+                    "Could not parse request body into json: %s", error);
         return false;
     }
     return true;
@@ -148,14 +99,14 @@ static bool read_client_context(struct service_call *call, enum invoke_type type
         return true;
     buf_init(&decoded, CLIENT_CONTEXT_MAX);
     good = strlen(text) <= CLIENT_CONTEXT_MAX && base64_decode(&decoded, text, strlen(text)) &&
-           check_json(buf_text(&decoded), decoded.len, error, sizeof(error));
+           lambda_check_json(buf_text(&decoded), decoded.len, error, sizeof(error));
     if (good) {
         *out = buf_take(&decoded, NULL);
         if (*out != NULL)
             flatten(*out);
     } else {
-        fail(call, 400, "InvalidRequestContentException",
-             "Client context must be a valid Base64-encoded JSON object.");
+        lambda_fail(call, 400, "InvalidRequestContentException",
+                    "Client context must be a valid Base64-encoded JSON object.");
     }
     buf_free(&decoded);
     return good;
@@ -170,102 +121,11 @@ static bool read_tenant(struct service_call *call, const char **out) {
     if (text == NULL ||
         (*text != '\0' && strlen(text) <= TENANT_ID_MAX && text[strspn(text, allowed)] == '\0'))
         return true;
-    fail(call, 400, "ValidationException",
-         "1 validation error detected: Value at 'tenantId' failed to satisfy constraint: Member "
-         "must "
-         "satisfy regular expression pattern: [a-zA-Z0-9\\._:\\/=+\\-@ ]+");
-    return false;
-}
-
-/* --- which function --------------------------------------------------------------------------- */
-
-/* The percent-decoded name of `/2015-03-31/functions/NAME/invocations`; NULL for another path. */
-static char *function_of_path(const char *path) {
-    const char *name = path + sizeof(PREFIX) - 1;
-    const char *end;
-    char *encoded, *decoded;
-
-    if (strncmp(path, PREFIX, sizeof(PREFIX) - 1) != 0)
-        return NULL;
-    end = strchr(name, '/');
-    if (end == NULL || end == name || strcmp(end, SUFFIX) != 0)
-        return NULL;
-    encoded = strndup(name, (size_t)(end - name));
-    if (encoded == NULL)
-        return NULL;
-    decoded = evhttp_uridecode(encoded, 0, NULL);
-    free(encoded);
-    return decoded;
-}
-
-static bool check_name(const struct engine_config *config, struct service_call *call,
-                       const char *text, struct lambda_name *name) {
-    if (!lambda_name_parse(text, name)) {
-        fail(call, 400, "ValidationException",
-             "1 validation error detected: Value '%s' at 'functionName' failed to satisfy "
-             "constraint: Member must satisfy regular expression pattern: %s",
-             text, LAMBDA_NAME_PATTERN);
-        return false;
-    }
-    if (name->region[0] != '\0' && strcmp(name->region, config->region) != 0) {
-        fail(call, 404, "ResourceNotFoundException",
-             "Functions from '%s' are not reachable in this region ('%s')", name->region,
-             config->region);
-        return false;
-    }
-    if (name->account[0] != '\0' && strcmp(name->account, config->account) != 0) {
-        fail(
-            call, 403, "AccessDeniedException",
-            "User: arn:aws:iam::%s:user/awsync is not authorized to perform: lambda:InvokeFunction "
-            "on resource: arn:aws:lambda:%s:%s:function:%s because no resource-based policy allows "
-            "the lambda:InvokeFunction action",
-            config->account, config->region, name->account, name->function);
-        return false;
-    }
-    return true;
-}
-
-/* `Qualifier=` of the query: false when the call has been refused. */
-static bool check_qualifier(struct service_call *call, struct lambda_name *name) {
-    char text[LAMBDA_QUALIFIER_MAX + 1];
-
-    switch (lambda_qualifier_of_query(service_query(call), text)) {
-    case LAMBDA_QUALIFIER_NONE:
-        return true;
-    case LAMBDA_QUALIFIER_BAD:
-        fail(call, 400, "ValidationException",
-             "1 validation error detected: Value at 'qualifier' failed to satisfy constraint: "
-             "Member "
-             "must satisfy regular expression pattern: \\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+");
-        return false;
-    case LAMBDA_QUALIFIER_GIVEN:
-        break;
-    }
-    if (name->qualifier[0] != '\0' && strcmp(name->qualifier, text) != 0) {
-        fail(
-            call, 400, "InvalidParameterValueException",
-            "The derived qualifier from the function name does not match the specified qualifier.");
-        return false;
-    }
-    memcpy(name->qualifier, text, sizeof(text));
-    return true;
-}
-
-/* There is one function, and of that one version. */
-static bool find_function(const struct engine_config *config, struct service_call *call,
-                          const char *text) {
-    struct lambda_name name;
-    const char *qualifier;
-
-    if (!check_name(config, call, text, &name) || !check_qualifier(call, &name))
-        return false;
-    qualifier = name.qualifier[0] != '\0' ? name.qualifier : "$LATEST";
-    if (config->function_name != NULL && strcmp(name.function, config->function_name) == 0 &&
-        strcmp(qualifier, "$LATEST") == 0)
-        return true;
-    fail(call, 404, "ResourceNotFoundException",
-         "Function not found: arn:aws:lambda:%s:%s:function:%s:%s", config->region, config->account,
-         name.function, qualifier);
+    lambda_fail(
+        call, 400, "ValidationException",
+        "1 validation error detected: Value at 'tenantId' failed to satisfy constraint: Member "
+        "must "
+        "satisfy regular expression pattern: [a-zA-Z0-9\\._:\\/=+\\-@ ]+");
     return false;
 }
 
@@ -333,7 +193,7 @@ fail:
 }
 
 static void invoke(struct function *function, struct service_call *call, enum invoke_type type) {
-    const char *payload, *tenant;
+    const char *payload, *tenant, *reason;
     char *client_context = NULL;
     size_t len;
     struct invocation *inv, *second = NULL; /* the same event once more */
@@ -347,16 +207,15 @@ static void invoke(struct function *function, struct service_call *call, enum in
         service_answer(call, 204, NULL, NULL, 0);
         return;
     }
-    if (type == INVOKE_SYNC && !function_has_room(function)) {
+    if (type == INVOKE_SYNC && (reason = function_throttles(function)) != NULL) {
         free(client_context);
-        lambda_invoke_error(call, 429, "TooManyRequestsException",
-                            "ConcurrentInvocationLimitExceeded", "Rate Exceeded.");
+        lambda_error(call, 429, "TooManyRequestsException", reason, "Rate Exceeded.");
         return;
     }
     inv = make_invocation(call, type, tenant, payload, len);
     if (inv == NULL) {
         free(client_context);
-        lambda_invoke_error(call, 500, "ServiceException", NULL, "Out of memory.");
+        lambda_error(call, 500, "ServiceException", NULL, "Out of memory.");
         return;
     }
     inv->client_context = client_context;
@@ -369,18 +228,11 @@ static void invoke(struct function *function, struct service_call *call, enum in
         function_submit(function, second);
 }
 
-void lambda_invoke_call(const struct engine_config *config, struct function *function,
-                        struct service_call *call) {
-    char *name = NULL;
+void lambda_serve_invoke(struct function *f, const struct lambda_name *name,
+                         struct service_call *call) {
     enum invoke_type type;
 
-    if (strcmp(service_method(call), "POST") == 0)
-        name = function_of_path(service_path(call));
-    if (name == NULL)
-        fail(call, 404, "UnknownOperationException",
-             "The engine has no Lambda operation %s %s: it knows Invoke.", service_method(call),
-             service_path(call));
-    else if (find_function(config, call, name) && read_type(call, &type))
-        invoke(function, call, type);
-    free(name);
+    (void)name;
+    if (read_type(call, &type))
+        invoke(f, call, type);
 }

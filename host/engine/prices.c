@@ -1,16 +1,5 @@
 #include "host/engine/prices.h"
 
-const struct prices prices_list = {
-    .region = "us-east-1",
-    .date = "2026",
-    .source = "aws.amazon.com/sqs/pricing and aws.amazon.com/lambda/pricing: the common published "
-              "prices, x86, the first tier",
-    .sqs_standard = 0.40 / 1e6,
-    .sqs_fifo = 0.50 / 1e6,
-    .lambda_request = 0.20 / 1e6,
-    .lambda_gb_second = 0.0000166667,
-};
-
 struct cost prices_estimate(const struct engine_usage *usage) {
     const struct prices *p = &prices_list;
     struct cost cost = {0};

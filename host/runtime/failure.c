@@ -6,6 +6,7 @@
 
 #include <lauxlib.h>
 
+#include "host/binding/binding.h"
 #include "host/binding/codec.h"
 #include "host/json/json.h"
 #include "host/runtime/log.h"
@@ -16,6 +17,7 @@ enum { MESSAGE_MAX = 256 * 1024, TRACEBACK_MAX = 64 * 1024, CAUSE_MAX = 32 * 102
 
 void failure_init(struct failure *failure) {
     failure->type = ERROR_FUNCTION;
+    failure->quiet = failure->foreign = false;
     buf_init(&failure->message, MESSAGE_MAX);
     buf_init(&failure->traceback, TRACEBACK_MAX);
 }
@@ -66,11 +68,37 @@ static int plain_text(lua_State *L) {
     return 1;
 }
 
+/* An error of another lambda, on the stack: kind, summary, traceback. The traceback is that of the
+** other lambda, then that of this one. */
+static void describe_foreign(lua_State *L, struct failure *failure) {
+    const char *kind = lua_tostring(L, -3), *trace = lua_tostring(L, -1);
+    lua_getfield(L, 1, "fn");
+    failure->foreign = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    failure->quiet = kind != NULL && strcmp(kind, "cancelled") == 0;
+    if (trace != NULL) {
+        struct buf own;
+        buf_init(&own, TRACEBACK_MAX);
+        buf_adds(&own, buf_text(&failure->traceback));
+        buf_reset(&failure->traceback);
+        size_t len = strlen(trace);
+        buf_add(&failure->traceback, trace, len < TRACEBACK_MAX / 2 ? len : TRACEBACK_MAX / 2);
+        const char *lines = strchr(buf_text(&own), '\n');
+        if (lines != NULL)
+            buf_addf(&failure->traceback, "\n\t[raised here]%.*s", TRACEBACK_MAX / 2 - 64, lines);
+        buf_free(&own);
+    }
+    lua_pop(L, 1);
+}
+
 /* 1: error object, 2: the failure. */
 static int describe(lua_State *L) {
     struct failure *failure = lua_touserdata(L, 2);
     lua_settop(L, 1);
-    if (lua_istable(L, 1) && luaL_getmetafield(L, 1, "__tostring") == LUA_TNIL) {
+    binding_keep_raised(L);
+    if (binding_push_failure(L, 1))
+        describe_foreign(L, failure);
+    else if (lua_istable(L, 1) && luaL_getmetafield(L, 1, "__tostring") == LUA_TNIL) {
         lua_pushcfunction(L, plain_text);
         lua_pushvalue(L, 1);
         if (lua_pcall(L, 1, 1, 0) != LUA_OK)

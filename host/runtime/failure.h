@@ -26,6 +26,8 @@
 struct failure {
     const char *type;     /* one of the above */
     struct buf message;   /* without the traceback */
+    bool foreign;         /* an error of another lambda, passed on: its text says where it was */
+    bool quiet;           /* a call that was cancelled: nobody failed */
     struct buf traceback; /* as luaL_traceback makes it; "" when there is none */
 };
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <lauxlib.h>
 
@@ -14,6 +15,7 @@
 #include "host/runtime/context.h"
 #include "host/runtime/failure.h"
 #include "host/runtime/handler.h"
+#include "host/runtime/interrupt.h"
 #include "host/runtime/log.h"
 
 /* Bytes. A text of the largest size that may go out at most doubles as a JSON string. */
@@ -22,6 +24,7 @@ enum { PAYLOAD_MAX = 8 * 1024 * 1024, ANSWER_MAX = 2 * LAMBDA_SYNC_PAYLOAD_MAX +
 struct work {
     const struct runtime_event *event;
     const char *error_type; /* of an error that is raised now */
+    bool again;             /* a call that has been run before */
     struct buf payload;     /* of an envelope, when it is one */
     struct buf answer;      /* JSON */
 };
@@ -112,6 +115,7 @@ static void begin(lua_State *L, const struct runtime_event *event,
         .trace_id = runtime_event_header(event, RUNTIME_TRACE_ID),
         .depth = claims != NULL ? claims->depth : 0,
         .deadline_ms = runtime_event_deadline(event),
+        .claims = claims,
     };
     binding_begin(L, &invocation);
 }
@@ -124,6 +128,7 @@ static void run_event(lua_State *L, struct work *work) {
     work->error_type = ERROR_FUNCTION;
     context_push(L, work->event);
     lua_call(L, 2, 1);
+    binding_end(L, false);
     work->error_type = ERROR_RESULT;
     answer_result(L, work);
 }
@@ -136,6 +141,13 @@ static void run_call(lua_State *L, struct work *work) {
                                                 clock_wall_ms(), &claims, &work->payload);
     if (result != ENVELOPE_OK)
         luaL_error(L, "the call is refused: %s", envelope_result_text(result));
+    if (!binding_claim(L, runtime_event_header(event, RUNTIME_REQUEST_ID))) {
+        work->again = true;
+        log_line(LOG_LEVEL_WARN, "this call has been delivered twice; it is not run again");
+        lua_pushnil(L);
+        answer_call(L, work);
+        return;
+    }
     begin(L, event, &claims);
     struct codec_options options = {
         .operation = "call",
@@ -145,9 +157,17 @@ static void run_call(lua_State *L, struct work *work) {
     };
     int arguments = codec_decode_call(L, buf_text(&work->payload), work->payload.len, &options);
     buf_free(&work->payload);
+    int function = lua_gettop(L) - arguments;
+    binding_arguments(L, function + 1, arguments);
+    binding_watch(L, interrupt_now);
     work->error_type = ERROR_FUNCTION;
-    lua_call(L, arguments, 1);
+    interrupt_begin(binding_wait_until(L));
+    lua_call(L, arguments, LUA_MULTRET);
+    interrupt_end();
+    binding_end(L, false);
     work->error_type = ERROR_RESULT;
+    binding_results(L, function);
+    lua_settop(L, function);
     answer_call(L, work);
 }
 
@@ -185,6 +205,40 @@ static enum runtime_result answer_failure(struct runtime *runtime,
     return result;
 }
 
+/* An error of the call that was raised under another call into Lua. */
+static int end_failed(lua_State *L) {
+    binding_end(L, true);
+    return 0;
+}
+
+static void note_running(lua_State *L) {
+    lua_settop(L, 0);
+    lua_pushcfunction(L, end_failed);
+    lua_pcall(L, 0, 0, 0);
+    lua_settop(L, 0);
+}
+
+/* Tells the parent how the call has ended. BINDING_UNSENT after a success makes a failure of it. */
+static enum binding_heard report(lua_State *L, bool ok, struct failure *failure) {
+    char error[1024] = "";
+    struct binding_outcome outcome = {.failed = !ok};
+    if (!ok) {
+        outcome.kind = failure->type == NULL || strcmp(failure->type, ERROR_MEMORY) == 0 ? "memory"
+                       : strcmp(failure->type, ERROR_DELIVERY) == 0                      ? "error"
+                                                                                         : NULL;
+        outcome.text = buf_text(&failure->message);
+        outcome.traceback = buf_text(&failure->traceback);
+    }
+    enum binding_heard heard = binding_report(L, &outcome, error, sizeof error);
+    if (heard == BINDING_UNSENT && ok) {
+        failure_set(failure, ERROR_DELIVERY, "%s", error);
+        failure_log(failure);
+    } else if (heard == BINDING_UNSENT) {
+        log_line(LOG_LEVEL_ERROR, "%s", error);
+    }
+    return heard;
+}
+
 enum runtime_result invocation_handle(struct runtime *runtime, const struct runtime_event *event) {
     struct work work = {.event = event, .error_type = ERROR_FUNCTION};
     struct failure failure;
@@ -195,16 +249,41 @@ enum runtime_result invocation_handle(struct runtime *runtime, const struct runt
     runtime->current = event;
 
     bool ok = failure_call(runtime->L, run, &work, &work.error_type, &failure);
+    interrupt_end();
+    if (!ok)
+        note_running(runtime->L);
     char undone[1024] = "";
-    if (!binding_finish(runtime->L, undone, sizeof undone)) {
+    if (!binding_flush(runtime->L, undone, sizeof undone)) {
         if (ok)
             failure_set(&failure, ERROR_DELIVERY, "%s", undone);
         else
             log_line(LOG_LEVEL_ERROR, "%s", undone);
         ok = false;
     }
-    if (!ok)
+    enum binding_heard heard = work.again ? BINDING_NO_CALL : report(runtime->L, ok, &failure);
+    if (!ok && heard != BINDING_NO_CALL && !failure.foreign)
+        buf_addf(&failure.message, " (in %s(%s))", binding_function(runtime->L),
+                 binding_argument_text(runtime->L));
+    if (!binding_finish(runtime->L, undone, sizeof undone)) {
+        if (ok && heard == BINDING_NO_CALL)
+            failure_set(&failure, ERROR_DELIVERY, "%s", undone);
+        else
+            log_line(LOG_LEVEL_ERROR, "%s", undone);
+        ok = ok && heard != BINDING_NO_CALL;
+    }
+    if (ok && heard == BINDING_UNSENT)
+        ok = false;
+    else if (!ok && failure.quiet && heard != BINDING_NO_CALL)
+        log_line(LOG_LEVEL_INFO, "%s", buf_text(&failure.message));
+    else if (!ok)
         failure_log(&failure);
+    /* What an ancestor has been told is that one's to deal with; nobody failed where the reader
+     * has left. The platform must not run the call again. */
+    if (!ok && (heard == BINDING_HEARD || (heard == BINDING_UNHEARD && failure.quiet))) {
+        ok = true;
+        buf_reset(&work.answer);
+        buf_adds(&work.answer, "null");
+    }
     fflush(stdout); /* the process may be frozen as soon as the answer is out */
 
     enum runtime_result result =

@@ -11,7 +11,9 @@
 #include "host/binding/binding.h"
 #include "host/runtime/context.h"
 #include "host/runtime/failure.h"
+#include "host/runtime/exit.h"
 #include "host/runtime/handler.h"
+#include "host/runtime/interrupt.h"
 #include "host/runtime/invocation.h"
 #include "host/runtime/log.h"
 #include "host/runtime/memory.h"
@@ -58,6 +60,8 @@ static int start_state(lua_State *L) {
     lua_pop(L, 1);
     handler_set_paths(L, &start->handler);
     context_set_getenv(L, &start->runtime->current);
+    exit_replace(L, start->runtime);
+    interrupt_open(L);
     binding_open(L);
     binding_set_program_dir(L, start->handler.root);
     handler_load(L, &start->handler);

@@ -44,7 +44,7 @@ bool lchannel_ref(lua_State *L, int idx, struct channel_ref *ref) {
     const char *url = lua_touserdata(L, idx);
     if (!url || lua_rawlen(L, idx) == 0)
         return false;
-    *ref = (struct channel_ref){url, false, true, true, 30};
+    *ref = (struct channel_ref){.url = url, .sender = true, .receiver = true, .visibility_s = 30};
     return true;
 }
 

@@ -25,6 +25,10 @@ struct hub {
 struct box {
     struct chan *chan;
 };
+#define LEASE_NAME "probe.lease"
+struct lease_box {
+    struct chan_lease *lease;
+};
 
 static int64_t deadline_at(lua_State *L, int index) {
     if (lua_isnoneornil(L, index))
@@ -95,6 +99,70 @@ static int c_pop(lua_State *L) {
     lua_pushlstring(L, data, len);
     free(data);
     return 1;
+}
+
+/* lease([seconds]): a lease, or nil and why */
+static int c_lease(lua_State *L) {
+    struct chan_error error;
+    struct chan_lease *lease;
+    enum chan_result result = chan_lease(check_chan(L), deadline_at(L, 2), &lease, &error);
+    if (result != CHAN_OK)
+        return push_result(L, result, &error);
+    struct lease_box *box = lua_newuserdatauv(L, sizeof(*box), 0);
+    box->lease = lease;
+    luaL_setmetatable(L, LEASE_NAME);
+    return 1;
+}
+
+static int c_cap(lua_State *L) {
+    lua_pushinteger(L, chan_cap(check_chan(L)));
+    return 1;
+}
+
+static struct chan_lease *check_lease(lua_State *L) {
+    struct lease_box *box = luaL_checkudata(L, 1, LEASE_NAME);
+    luaL_argcheck(L, box->lease, 1, "ended");
+    return box->lease;
+}
+
+static int l_data(lua_State *L) {
+    size_t len;
+    const char *data = chan_lease_data(check_lease(L), &len);
+    if (data)
+        lua_pushlstring(L, data, len);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int l_lost(lua_State *L) {
+    lua_pushboolean(L, chan_lease_lost(check_lease(L)));
+    return 1;
+}
+
+static int end_lease(lua_State *L, bool done) {
+    struct chan_error error;
+    struct chan_lease *lease = check_lease(L);
+    ((struct lease_box *)lua_touserdata(L, 1))->lease = NULL;
+    enum chan_result result =
+        done ? chan_lease_done(lease, &error) : chan_lease_return(lease, &error);
+    return push_result(L, result, &error);
+}
+
+static int l_done(lua_State *L) {
+    return end_lease(L, true);
+}
+
+static int l_return(lua_State *L) {
+    return end_lease(L, false);
+}
+
+static int l_gc(lua_State *L) {
+    struct lease_box *box = luaL_checkudata(L, 1, LEASE_NAME);
+    if (box->lease)
+        chan_lease_return(box->lease, NULL);
+    box->lease = NULL;
+    return 0;
 }
 
 static int c_url(lua_State *L) {
@@ -172,7 +240,14 @@ static struct chan_options check_options(lua_State *L, int index) {
     options.unordered = lua_toboolean(L, -1);
     lua_getfield(L, index, "visibility");
     options.visibility_s = (int)luaL_optinteger(L, -1, 0);
-    lua_pop(L, 2);
+    lua_getfield(L, index, "capacity");
+    options.bounded = !lua_isnil(L, -1);
+    options.capacity = (unsigned)luaL_optinteger(L, -1, 0);
+    lua_getfield(L, index, "stream");
+    options.stream = lua_toboolean(L, -1);
+    lua_getfield(L, index, "max_receives");
+    options.max_receives = (int)luaL_optinteger(L, -1, 0);
+    lua_pop(L, 5);
     return options;
 }
 
@@ -246,6 +321,30 @@ static int h_select(lua_State *L) {
     lua_pushstring(L, result_names[result]);
     lua_pushstring(L, error.text);
     return 4;
+}
+
+/* letters(url [, take]): a list of {data, receives}, or nil and why */
+static int h_letters(lua_State *L) {
+    struct hub *hub = check_hub(L);
+    struct chan_letter letters[10];
+    struct chan_error error;
+    size_t count;
+    enum chan_result result =
+        chan_dead_letters(hub->client, luaL_checkstring(L, 2), clock_mono_ms() + 5000,
+                          lua_toboolean(L, 3), letters, &count, &error);
+    if (result != CHAN_OK)
+        return push_result(L, result, &error);
+    lua_newtable(L);
+    for (size_t i = 0; i < count; i++) {
+        lua_newtable(L);
+        lua_pushlstring(L, letters[i].data, letters[i].len);
+        lua_setfield(L, -2, "data");
+        lua_pushinteger(L, letters[i].receives);
+        lua_setfield(L, -2, "receives");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+        free(letters[i].data);
+    }
+    return 1;
 }
 
 static void interrupt_task(void *context) {
@@ -380,6 +479,16 @@ static int s_fault(lua_State *L) {
     return 0;
 }
 
+/* calm(): no faults any more */
+static int s_calm(lua_State *L) {
+    struct fake_server *s = check_server(L);
+    pthread_mutex_lock(&s->lock);
+    for (struct fake_fault *f = s->faults; f; f = f->next)
+        f->count = 0;
+    pthread_mutex_unlock(&s->lock);
+    return 0;
+}
+
 static void set_string(lua_State *L, const char *name, const char *value) {
     lua_pushstring(L, value);
     lua_setfield(L, -2, name);
@@ -393,6 +502,7 @@ static void set_integer(lua_State *L, const char *name, lua_Integer value) {
 /* All calls so far, in the order of their arrival; and the rule that was broken, or nil. */
 static int s_log(lua_State *L) {
     struct fake_server *s = check_server(L);
+    lua_gc(L, LUA_GCSTOP); /* a finalizer would take a hub's lock under the server's */
     pthread_mutex_lock(&s->lock);
     lua_newtable(L);
     for (size_t i = 0; i < s->log_count; i++) {
@@ -414,6 +524,7 @@ static int s_log(lua_State *L) {
     else
         luaL_pushfail(L);
     pthread_mutex_unlock(&s->lock);
+    lua_gc(L, LUA_GCRESTART);
     return 2;
 }
 
@@ -422,6 +533,7 @@ static int s_queues(lua_State *L) {
     struct fake_server *s = check_server(L);
     int64_t now = clock_mono_ms();
     lua_Integer n = 0;
+    lua_gc(L, LUA_GCSTOP); /* a finalizer would take a hub's lock under the server's */
     pthread_mutex_lock(&s->lock);
     lua_newtable(L);
     for (const struct fake_queue *q = s->queues; q; q = q->next) {
@@ -441,6 +553,7 @@ static int s_queues(lua_State *L) {
         lua_rawseti(L, -2, ++n);
     }
     pthread_mutex_unlock(&s->lock);
+    lua_gc(L, LUA_GCRESTART);
     return 1;
 }
 
@@ -523,6 +636,104 @@ static int s_race(lua_State *L) {
     return 2;
 }
 
+/* --- a worker in the background --------------------------------------------------------------- */
+
+#define WORKER_NAME "probe.worker"
+enum { WORKER_MAX = 2000 };
+struct worker {
+    pthread_t thread;
+    struct fake_server *server;
+    char url[160], id[32];
+    struct chan_options options;
+    bool pushes, running, ok;
+    int count, wait_ms, pause_ms, done;
+    int values[WORKER_MAX];
+    int64_t times[WORKER_MAX]; /* when each operation ended */
+};
+
+static void *work(void *context) {
+    struct worker *w = context;
+    struct aws_client *client = fake_client(w->server);
+    struct chan_hub *hub = chan_hub_new(client);
+    const struct chan_invocation invocation = {.invocation_id = w->id};
+    chan_hub_begin(hub, &invocation);
+    struct chan *chan = chan_open(hub, w->url, &w->options);
+    struct chan_error error;
+    while (w->done < w->count && w->done < WORKER_MAX) {
+        int64_t deadline = clock_mono_ms() + w->wait_ms;
+        enum chan_result result;
+        char text[32], *data = NULL;
+        size_t len;
+        if (w->pushes) {
+            int n = snprintf(text, sizeof(text), "%d", w->done + 1);
+            result = chan_push(chan, text, (size_t)n, deadline, &error);
+        } else
+            result = chan_pop(chan, deadline, &data, &len, &error);
+        if (result != CHAN_OK)
+            break;
+        w->values[w->done] = data ? (int)strtol(data, NULL, 10) : 0;
+        free(data);
+        w->times[w->done++] = clock_mono_us();
+        if (w->pause_ms) {
+            struct timespec pause = {.tv_sec = w->pause_ms / 1000,
+                                     .tv_nsec = (long)(w->pause_ms % 1000) * 1000000};
+            nanosleep(&pause, NULL);
+        }
+    }
+    w->ok = chan_hub_finish(hub, clock_mono_ms() + 8000, &error) == CHAN_OK;
+    chan_release(chan);
+    chan_hub_free(hub);
+    fake_client_free(client);
+    return NULL;
+}
+
+/* work{url=, push=, count=, wait=ms for one operation, pause=ms, id=, and options} */
+static int s_work(lua_State *L) {
+    struct fake_server *s = check_server(L);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    struct worker *w = lua_newuserdatauv(L, sizeof(*w), 1);
+    *w = (struct worker){.server = s, .options = check_options(L, 2)};
+    luaL_setmetatable(L, WORKER_NAME);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, 1);
+    lua_getfield(L, 2, "url");
+    snprintf(w->url, sizeof(w->url), "%s", luaL_checkstring(L, -1));
+    lua_getfield(L, 2, "id");
+    snprintf(w->id, sizeof(w->id), "%s", luaL_optstring(L, -1, "worker"));
+    lua_getfield(L, 2, "push");
+    w->pushes = lua_toboolean(L, -1);
+    lua_pop(L, 3);
+    w->count = (int)field(L, 2, "count", WORKER_MAX);
+    w->wait_ms = (int)field(L, 2, "wait", 5000);
+    w->pause_ms = (int)field(L, 2, "pause", 0);
+    w->running = pthread_create(&w->thread, NULL, work, w) == 0;
+    return 1;
+}
+
+static int w_gc(lua_State *L) {
+    struct worker *w = luaL_checkudata(L, 1, WORKER_NAME);
+    if (w->running)
+        pthread_join(w->thread, NULL);
+    w->running = false;
+    return 0;
+}
+
+/* join(): values, when each operation ended, whether the end was clean */
+static int w_join(lua_State *L) {
+    struct worker *w = luaL_checkudata(L, 1, WORKER_NAME);
+    w_gc(L);
+    lua_newtable(L);
+    lua_newtable(L);
+    for (int i = 0; i < w->done; i++) {
+        lua_pushinteger(L, w->values[i]);
+        lua_rawseti(L, -3, i + 1);
+        lua_pushnumber(L, (double)w->times[i] / 1e6);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_pushboolean(L, w->ok);
+    return 3;
+}
+
 /* --- module ----------------------------------------------------------------------------------- */
 
 /* sleep(seconds), now() in seconds */
@@ -552,30 +763,37 @@ static void new_class(lua_State *L, const char *name, const luaL_Reg *methods, l
 __attribute__((visibility("default"))) int luaopen_probe_channel(lua_State *L);
 int luaopen_probe_channel(lua_State *L) {
     static const luaL_Reg chan_methods[] = {
-        {"push", c_push},     {"push_many", c_push_many}, {"pop", c_pop},   {"url", c_url},
-        {"delete", c_delete}, {"release", c_release},     {"name", c_name}, {"options", c_options},
-        {"same", c_same},     {"close", c_close},         {"len", c_len},   {NULL, NULL},
+        {"push", c_push},     {"push_many", c_push_many},
+        {"pop", c_pop},       {"url", c_url},
+        {"delete", c_delete}, {"release", c_release},
+        {"name", c_name},     {"options", c_options},
+        {"same", c_same},     {"close", c_close},
+        {"len", c_len},       {"lease", c_lease},
+        {"cap", c_cap},       {NULL, NULL},
     };
     static const luaL_Reg hub_methods[] = {
-        {"begin", h_begin},
-        {"create", h_create},
-        {"open", h_open},
-        {"flush", h_flush},
-        {"finish", h_finish},
-        {"interrupt", h_interrupt},
-        {"open_calls", h_open_calls},
-        {"free", h_free},
-        {"select", h_select},
-        {NULL, NULL},
+        {"begin", h_begin},           {"create", h_create}, {"open", h_open},
+        {"flush", h_flush},           {"finish", h_finish}, {"interrupt", h_interrupt},
+        {"open_calls", h_open_calls}, {"free", h_free},     {"select", h_select},
+        {"letters", h_letters},       {NULL, NULL},
     };
     static const luaL_Reg server_methods[] = {
-        {"hub", s_hub}, {"queue", s_queue},   {"remove", s_remove}, {"fault", s_fault},
-        {"log", s_log}, {"queues", s_queues}, {"race", s_race},     {NULL, NULL},
+        {"hub", s_hub},   {"queue", s_queue},   {"remove", s_remove}, {"fault", s_fault},
+        {"log", s_log},   {"queues", s_queues}, {"race", s_race},     {"work", s_work},
+        {"calm", s_calm}, {NULL, NULL},
     };
     static const luaL_Reg functions[] = {{"server", new_server},
                                          {"sleep", m_sleep},
                                          {"now", m_now},
                                          {NULL, NULL}};
+    static const luaL_Reg lease_methods[] = {{"data", l_data},
+                                             {"lost", l_lost},
+                                             {"done", l_done},
+                                             {"give_back", l_return},
+                                             {NULL, NULL}};
+    static const luaL_Reg worker_methods[] = {{"join", w_join}, {NULL, NULL}};
+    new_class(L, WORKER_NAME, worker_methods, w_gc);
+    new_class(L, LEASE_NAME, lease_methods, l_gc);
     new_class(L, CHAN_NAME, chan_methods, c_release);
     new_class(L, HUB_NAME, hub_methods, h_free);
     new_class(L, SERVER_NAME, server_methods, s_gc);

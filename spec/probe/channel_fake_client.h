@@ -20,7 +20,7 @@ struct fake_call {
     /* answer */
     struct aws_error error;
     bool failed, lost, odd;
-    char url[160];
+    char url[160], arn[160], hidden[24];
     struct sqs_outcome outcomes[SQS_BATCH_MAX];
     struct sqs_message messages[SQS_BATCH_MAX]; /* bodies, receipts and ids owned */
     size_t message_count;
@@ -231,8 +231,12 @@ uint64_t sqs_delete_batch(struct aws_client *client, const char *url,
 uint64_t sqs_change_visibility_batch(struct aws_client *client, const char *url,
                                      const char *const *receipt_handles, size_t count,
                                      int visibility_s, sqs_batch_done done, void *context) {
-    (void)visibility_s;
-    return receipts_call(client, OP_VISIBILITY, url, receipt_handles, count, done, context);
+    struct fake_call *call = new_call(OP_VISIBILITY, url, (void (*)(void))done);
+    call->count = count;
+    call->receive.visibility_s = visibility_s;
+    for (size_t i = 0; i < count; i++)
+        call->receipts[i] = strdup(receipt_handles[i]);
+    return submit(client, call, context);
 }
 
 uint64_t sqs_get_attributes(struct aws_client *client, const char *url, const char *const *names,
@@ -287,7 +291,9 @@ static bool apply_fault(struct fake_call *call, const struct fake_fault *f) {
 
 static void take_messages(struct fake_queue *q, struct fake_call *call) {
     struct fake_message *got[SQS_BATCH_MAX];
-    size_t count = fake_receive(q, call->attempt, call->receive.max_messages, got);
+    int visibility = call->receive.visibility_s;
+    size_t count = fake_receive(q, call->attempt, call->receive.max_messages,
+                                visibility < 0 ? q->visibility_ms : visibility * 1000, got);
     for (size_t i = 0; i < count; i++) {
         char receipt[32];
         snprintf(receipt, sizeof(receipt), "%u.%u", got[i]->number, got[i]->receives);
@@ -300,6 +306,7 @@ static void take_messages(struct fake_queue *q, struct fake_call *call) {
             .message_id = "m",
             .deduplication_id = strdup(got[i]->dedup),
             .receive_count = (int)got[i]->receives,
+            .sent_ms = got[i]->sent_ms,
         };
     }
     call->message_count = count;
@@ -319,7 +326,7 @@ static void entries_of(struct fake_queue *q, struct fake_call *call, const struc
             continue;
         }
         o->ok = call->op == OP_DELETE ? fake_delete(q, call->receipts[i])
-                                      : fake_show(q, call->receipts[i]);
+                                      : fake_show(q, call->receipts[i], call->receive.visibility_s);
         o->sender_fault = !o->ok;
         snprintf(o->code, sizeof(o->code), "%s", o->ok ? "" : "InvalidParameterValue");
     }
@@ -356,6 +363,13 @@ static int64_t arrive(struct aws_client *client, struct fake_call *call) {
     if (call->op == OP_CREATE) {
         struct fake_queue *q = fake_make(s, call->target, call->receive.visibility_s);
         snprintf(q->note, sizeof(q->note), "%s", call->sends[0].body);
+        const char *redrive = strstr(q->note, "arn:fake:"),
+                   *max = strstr(q->note, "maxReceiveCount\":");
+        if (redrive && max) {
+            snprintf(q->dead, sizeof(q->dead), "%.*s", (int)strcspn(redrive + 9, "\""),
+                     redrive + 9);
+            q->max_receives = (unsigned)strtoul(max + 17, NULL, 10);
+        }
         snprintf(call->url, sizeof(call->url), "%s", q->url);
         goto done;
     }
@@ -373,8 +387,11 @@ static int64_t arrive(struct aws_client *client, struct fake_call *call) {
         break;
     case OP_ATTRIBUTES:
         snprintf(call->url, sizeof(call->url), "%zu", fake_visible(q));
+        snprintf(call->hidden, sizeof(call->hidden), "%zu", fake_total(q) - fake_visible(q));
+        snprintf(call->arn, sizeof(call->arn), "arn:fake:%s", q->name);
         break;
     case OP_RECEIVE:
+        fake_bury(s, q);
         take_messages(q, call);
         if (call->message_count == 0 && now < call->wait_until)
             delay = -1;
@@ -394,7 +411,9 @@ done:
 
 static void answer(struct fake_call *call) {
     const struct aws_error *error = call->failed ? &call->error : NULL;
-    const struct sqs_pair pair = {"ApproximateNumberOfMessages", call->url};
+    const struct sqs_pair pairs[] = {{"ApproximateNumberOfMessages", call->url},
+                                     {"ApproximateNumberOfMessagesNotVisible", call->hidden},
+                                     {"QueueArn", call->arn}};
     switch (call->op) {
     case OP_CREATE:
     case OP_URL:
@@ -404,7 +423,7 @@ static void answer(struct fake_call *call) {
         ((sqs_done)call->done)(call->context, error);
         break;
     case OP_ATTRIBUTES:
-        ((sqs_pairs_done)call->done)(call->context, error, error ? NULL : &pair, error ? 0 : 1);
+        ((sqs_pairs_done)call->done)(call->context, error, error ? NULL : pairs, error ? 0 : 3);
         break;
     case OP_RECEIVE:
         ((sqs_receive_done)call->done)(call->context, error, error ? NULL : call->messages,

@@ -32,6 +32,7 @@ struct fake_message {
     size_t len;
     char group[129], dedup[129];
     int64_t visible_at; /* 0: visible */
+    int64_t sent_ms;
     unsigned number, receives;
 };
 
@@ -50,6 +51,8 @@ struct fake_queue {
     int64_t made_ms;
     int visibility_ms;
     bool deleted;
+    char dead[96]; /* the queue of dead letters, or "" */
+    unsigned max_receives;
     struct fake_message *first, **end;
     char (*seen)[129]; /* deduplication ids, for ever */
     size_t seen_count, seen_cap;
@@ -146,6 +149,7 @@ static void fake_send(struct fake_queue *q, const struct sqs_send *in) {
     m->body[in->body_len] = '\0';
     m->len = in->body_len;
     m->number = ++q->numbers;
+    m->sent_ms = clock_wall_ms();
     snprintf(m->group, sizeof(m->group), "%s", in->group_id);
     snprintf(m->dedup, sizeof(m->dedup), "%s", in->deduplication_id);
     *q->end = m;
@@ -184,17 +188,41 @@ static bool fake_delete(struct fake_queue *q, const char *receipt) {
     return true;
 }
 
-static bool fake_show(struct fake_queue *q, const char *receipt) {
+static bool fake_show(struct fake_queue *q, const char *receipt, int visibility_s) {
     struct fake_message *m = fake_by_receipt(q, receipt);
     if (!m)
         return false;
-    m->visible_at = 0;
+    m->visible_at = visibility_s ? clock_mono_ms() + visibility_s * 1000 : 0;
     fake_forget_attempts(q, m->number);
     return true;
 }
 
+/* What would be received too often moves to the queue of dead letters. */
+static void fake_bury(struct fake_server *s, struct fake_queue *q) {
+    struct fake_queue *dead = fake_find(s, q->dead);
+    int64_t now = clock_mono_ms();
+    if (!dead || q->max_receives == 0)
+        return;
+    for (struct fake_message **at = &q->first; *at;) {
+        struct fake_message *m = *at;
+        if (m->visible_at > now || m->receives < q->max_receives) {
+            at = &m->next;
+            continue;
+        }
+        *at = m->next;
+        if (q->end == &m->next)
+            q->end = at;
+        fake_forget_attempts(q, m->number);
+        m->next = NULL;
+        m->visible_at = 0;
+        m->number = ++dead->numbers;
+        *dead->end = m;
+        dead->end = &m->next;
+    }
+}
+
 /* Messages in order; a group ends at its first hidden one. */
-static size_t fake_receive(struct fake_queue *q, const char *attempt, int max,
+static size_t fake_receive(struct fake_queue *q, const char *attempt, int max, int visibility_ms,
                            struct fake_message **out) {
     int64_t now = clock_mono_ms();
     const char *blocked[256];
@@ -207,7 +235,7 @@ static size_t fake_receive(struct fake_queue *q, const char *attempt, int max,
             for (size_t k = 0; k < a->count; k++)
                 if (m->number == a->numbers[k] && m->receives == a->receives[k] &&
                     m->visible_at > now) {
-                    m->visible_at = now + q->visibility_ms;
+                    m->visible_at = now + visibility_ms;
                     out[count++] = m;
                 }
         if (count)
@@ -225,7 +253,7 @@ static size_t fake_receive(struct fake_queue *q, const char *attempt, int max,
                 blocked[blocked_count++] = m->group;
             continue;
         }
-        m->visible_at = now + q->visibility_ms;
+        m->visible_at = now + visibility_ms;
         m->receives++;
         a->numbers[a->count] = m->number;
         a->receives[a->count++] = m->receives;
@@ -242,6 +270,13 @@ static size_t fake_visible(const struct fake_queue *q) {
     for (const struct fake_message *m = q->first; m; m = m->next)
         visible += m->visible_at <= now;
     return visible;
+}
+
+static size_t fake_total(const struct fake_queue *q) {
+    size_t total = 0;
+    for (const struct fake_message *m = q->first; m; m = m->next)
+        total++;
+    return total;
 }
 
 /* --- faults and log --------------------------------------------------------------------------- */

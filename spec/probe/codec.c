@@ -18,15 +18,15 @@ __attribute__((visibility("default"))) int luaopen_probe_codec(lua_State *L);
 
 struct fake_channel {
     char url[256];
-    bool unordered, sender, receiver;
-    int visibility_s;
+    struct channel_ref ref; /* but for its url */
 };
 
 bool lchannel_ref(lua_State *L, int idx, struct channel_ref *ref) {
     const struct fake_channel *c = luaL_testudata(L, idx, CHANNEL_NAME);
     if (!c)
         return false;
-    *ref = (struct channel_ref){c->url, c->unordered, c->sender, c->receiver, c->visibility_s};
+    *ref = c->ref;
+    ref->url = c->url;
     return true;
 }
 
@@ -37,17 +37,23 @@ void lchannel_push(lua_State *L, const struct channel_ref *ref) {
     if (strlen(ref->url) >= sizeof(c->url))
         luaL_error(L, "URL too long");
     memcpy(c->url, ref->url, strlen(ref->url) + 1);
-    c->unordered = ref->unordered;
-    c->sender = ref->sender;
-    c->receiver = ref->receiver;
-    c->visibility_s = ref->visibility_s;
+    c->ref = *ref;
     luaL_setmetatable(L, CHANNEL_NAME);
 }
 
-/* channel(url, unordered, sender, receiver, visibility_s) */
+/* channel(url, unordered, sender, receiver, visibility_s, capacity, stream, max_receives) */
 static int channel(lua_State *L) {
-    struct channel_ref ref = {luaL_checkstring(L, 1), lua_toboolean(L, 2), lua_toboolean(L, 3),
-                              lua_toboolean(L, 4), (int)luaL_optinteger(L, 5, 30)};
+    struct channel_ref ref = {
+        .url = luaL_checkstring(L, 1),
+        .unordered = lua_toboolean(L, 2),
+        .sender = lua_toboolean(L, 3),
+        .receiver = lua_toboolean(L, 4),
+        .visibility_s = (int)luaL_optinteger(L, 5, 30),
+        .bounded = !lua_isnoneornil(L, 6),
+        .capacity = (int)luaL_optinteger(L, 6, 0),
+        .stream = lua_toboolean(L, 7),
+        .max_receives = (int)luaL_optinteger(L, 8, 0),
+    };
     lchannel_push(L, &ref);
     return 1;
 }
@@ -56,11 +62,23 @@ static int channel(lua_State *L) {
 static int describe(lua_State *L) {
     const struct fake_channel *c = luaL_checkudata(L, 1, CHANNEL_NAME);
     lua_pushstring(L, c->url);
-    lua_pushboolean(L, c->unordered);
-    lua_pushboolean(L, c->sender);
-    lua_pushboolean(L, c->receiver);
-    lua_pushinteger(L, c->visibility_s);
+    lua_pushboolean(L, c->ref.unordered);
+    lua_pushboolean(L, c->ref.sender);
+    lua_pushboolean(L, c->ref.receiver);
+    lua_pushinteger(L, c->ref.visibility_s);
     return 5;
+}
+
+/* extras(channel) -> capacity or nil, stream, max_receives */
+static int extras(lua_State *L) {
+    const struct fake_channel *c = luaL_checkudata(L, 1, CHANNEL_NAME);
+    if (c->ref.bounded)
+        lua_pushinteger(L, c->ref.capacity);
+    else
+        lua_pushnil(L);
+    lua_pushboolean(L, c->ref.stream);
+    lua_pushinteger(L, c->ref.max_receives);
+    return 3;
 }
 
 /* --- codec ------------------------------------------------------------------------------------ */
@@ -253,6 +271,7 @@ static const luaL_Reg functions[] = {
     {"function_name", function_name},
     {"channel", channel},
     {"describe", describe},
+    {"extras", extras},
     {"starve", starve},
     {NULL, NULL},
 };

@@ -138,6 +138,11 @@ static int start(lua_State *L) {
         .max_retries = (int)integer_option(L, "max_retries"),
         .retry_wait_ms = {integer_option(L, "retry_wait_ms"), integer_option(L, "retry_wait_ms")},
         .init_timeout_ms = integer_option(L, "init_timeout_ms"),
+        .throttle_wait_ms = {integer_option(L, "throttle_wait_ms"),
+                             integer_option(L, "throttle_wait_max_ms")},
+        .event_age_ms = integer_option(L, "event_age_ms"),
+        .reserved = (int)integer_option(L, "reserved"),
+        .on_failure = text_option(L, "on_failure"),
     };
     const char *faults = text_option(L, "fault");
     if (faults != NULL) {

@@ -49,6 +49,9 @@ static int seal(lua_State *L) {
     claims.depth = (int)get_integer(L, 2, "depth", 1);
     claims.issued_ms = get_integer(L, 2, "issued_ms", 0);
     claims.lifetime_ms = get_integer(L, 2, "lifetime_ms", 60000);
+    claims.budget.spent = get_integer(L, 2, "spent", 0);
+    claims.budget.share = get_integer(L, 2, "share", 0);
+    claims.budget.typical_ms = get_integer(L, 2, "typical_ms", 0);
     const char *payload = luaL_checklstring(L, 3, &len);
     struct buf out;
     buf_init(&out, (size_t)luaL_optinteger(L, 4, 1 << 24));
@@ -102,6 +105,14 @@ static int open_envelope(lua_State *L) {
     lua_setfield(L, -2, "issued_ms");
     lua_pushinteger(L, claims.lifetime_ms);
     lua_setfield(L, -2, "lifetime_ms");
+    if (claims.budget.share > 0) {
+        lua_pushinteger(L, claims.budget.spent);
+        lua_setfield(L, -2, "spent");
+        lua_pushinteger(L, claims.budget.share);
+        lua_setfield(L, -2, "share");
+        lua_pushinteger(L, claims.budget.typical_ms);
+        lua_setfield(L, -2, "typical_ms");
+    }
     lua_pushlstring(L, buf_text(&payload), payload.len);
     buf_free(&payload);
     return 3;

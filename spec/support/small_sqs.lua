@@ -9,6 +9,11 @@ function actions.CreateQueue(sqs, input, request)
   return { QueueUrl = url }
 end
 
+function actions.GetQueueUrl(sqs, input, request)
+  local url = "http://" .. request.headers.host .. "/123456789012/" .. input.QueueName
+  return sqs.queues[url] and { QueueUrl = url }
+end
+
 function actions.DeleteQueue(sqs, input) sqs.queues[input.QueueUrl] = nil end
 
 function actions.SendMessageBatch(sqs, input)
@@ -50,6 +55,9 @@ return function()
         { ["x-amzn-query-error"] = "AWS.SimpleQueueService.NonExistentQueue;Sender" }
     end
     local answer = actions[action](sqs, input, request)
+    if action == "GetQueueUrl" and not answer then
+      return 400, '{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"The specified queue does not exist."}'
+    end
     return 200, answer and cjson.encode(answer) or "", { ["x-amzn-RequestId"] = "small" }
   end
   return sqs

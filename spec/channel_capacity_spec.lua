@@ -1,0 +1,370 @@
+-- The channel room: bounded channels and their credits, over an SQS in memory (spec/probe/channel*.h).
+local probe = require "probe.channel"
+
+local server, hubs
+
+local function serve(options)
+  server = probe.server(options or {})
+end
+
+local function new_hub(id)
+  local hub = server:hub()
+  hub:begin(id or ("inv-" .. #hubs), "r1", "square", 4102444800000)
+  hubs[#hubs + 1] = hub
+  return hub
+end
+
+local function why(_, reason) return reason end
+
+local function pick(hub, cases, timeout)
+  local which, v, result = hub:select(cases, timeout)
+  return { which, v, result }
+end
+
+local function numbers(n)
+  local t = {}
+  for i = 1, n do t[i] = i end
+  return t
+end
+
+local function queue(name)
+  for _, q in ipairs(server:queues()) do
+    if q.name == name then return q end
+  end
+end
+
+local function credits_of(c) return (c:name():gsub("%.fifo$", "-credits.fifo")) end
+
+-- Pushes until none goes any more; how many went.
+local function fill(c, wait)
+  local n = 0
+  while c:push("f" .. n + 1, wait or 0.25) do n = n + 1 end
+  return n
+end
+
+before_each(function() hubs = {} end)
+after_each(function()
+  local _, broken = server:log()
+  for _, hub in ipairs(hubs) do hub:free() end
+  assert.is_nil(broken)
+end)
+
+describe("a bounded channel", function()
+  it("has a companion with a credit for each place, gone with the channel", function()
+    serve()
+    local hub = new_hub()
+    local c = hub:create { capacity = 3 }
+    assert.equal(3, c:cap())
+    assert.equal(-1, hub:create():cap())
+    assert.is_true(c:push("a"))
+    hub:flush(5)
+    assert.equal(1, queue(c:name()).messages)
+    assert.equal(2, queue(credits_of(c)).messages)
+    assert.truthy(queue(credits_of(c)).note:find("tag awsync:run=r1", 1, true))
+    assert.is_true(hub:finish(5))
+    assert.same({}, server:queues())
+    assert.equal(0, hub:open_calls())
+  end)
+
+  it("takes as many values as it has places, and one more for each that is popped", function()
+    serve()
+    local hub = new_hub()
+    for _, unordered in ipairs { false, true } do
+      local c = hub:create { capacity = 3, unordered = unordered }
+      assert.equal(3, fill(c))
+      assert.equal("timeout", why(c:push("x", 0)))
+      for _ = 1, 5 do
+        assert.truthy(c:pop(5))
+        assert.is_true(c:push("y", 5))
+        assert.equal("timeout", why(c:push("x", 0.1)))
+      end
+      assert.equal(3, c:len(5))
+      c:delete()
+    end
+  end)
+
+  it("lets a push wait until another process has popped", function()
+    serve()
+    local hub = new_hub()
+    local c = hub:create { capacity = 2 }
+    assert.equal(2, fill(c))
+    local start = probe.now()
+    local worker = server:work { url = c:url(5), capacity = 2, count = 1, wait = 5000 }
+    assert.is_true(c:push("z", 5))
+    assert.is_true(probe.now() - start < 1)
+    local got = worker:join()
+    assert.equal(1, #got)
+  end)
+
+  it("never holds more than its capacity, and all values come in order", function()
+    for _, n in ipairs { 1, 10 } do
+      serve { latency = 1 }
+      local hub = new_hub()
+      local c = hub:create { capacity = n }
+      local url = c:url(5)
+      local pusher = server:work { push = true, url = url, capacity = n, count = 60, id = "p" }
+      local got, before = {}, {}
+      for i = 1, 60 do
+        if i < 15 then probe.sleep(0.01) end
+        before[i] = probe.now()
+        local v, reason, text = c:pop(10)
+        assert(v, tostring(reason) .. " " .. tostring(text))
+        got[i] = tonumber(v)
+      end
+      assert.same(numbers(60), got)
+      local _, pushed, ok = pusher:join()
+      assert.is_true(ok)
+      for i = n + 1, 60 do assert.is_true(pushed[i] > before[i - n], "push " .. i) end
+      assert.is_true(hub:flush(5))
+      assert.equal(n, queue(credits_of(c)).messages)
+    end
+  end)
+
+  it("is closed and drained like any other, and needs no place for its end", function()
+    serve()
+    local hub = new_hub()
+    local c = hub:create { capacity = 2 }
+    assert.equal(2, fill(c))
+    assert.is_true(c:close())
+    assert.equal("closed", why(c:push("x", 1)))
+    assert.same({ "f1", "f2" }, { c:pop(5), c:pop(5) })
+    assert.equal("closed", why(c:pop(5)))
+  end)
+
+  it("says when its owner has deleted it under a waiting push", function()
+    serve()
+    local owner, other = new_hub(), new_hub()
+    local c = owner:create { capacity = 1 }
+    local o = other:open(c:url(5), { capacity = 1 })
+    assert.is_true(o:push("a"))
+    assert.is_true(owner:finish(5))
+    probe.sleep(2.1) -- SQS may answer so for a moment: only later it is believed
+    assert.equal("deleted", why(o:push("b", 10)))
+  end)
+
+  it("that is refused says why, each time", function()
+    serve()
+    local hub = new_hub()
+    for options, text in pairs {
+      [{ capacity = 10001 }] = "a capacity is at most 10000",
+      [{ capacity = 1, stream = true }] = "a stream has an order, no capacity",
+      [{ capacity = 1, max_receives = 2 }] = "a dead letter would keep its place",
+    } do
+      local c = hub:create(options)
+      for _ = 1, 2 do
+        local _, reason, said = c:push("x")
+        assert.equal("failed", reason)
+        assert.truthy(said:find(text, 1, true), said)
+      end
+    end
+    assert.is_true(hub:finish(5))
+    assert.same({}, server:queues())
+  end)
+end)
+
+describe("a credit", function()
+  it("in the hand of a sender that dies is back after the visibility timeout", function()
+    serve()
+    local hub, dying = new_hub(), new_hub()
+    local c = hub:create { capacity = 1, visibility = 1 }
+    local d = dying:open(c:url(5), { capacity = 1, visibility = 1 })
+    hub:flush(5)
+    server:fault { op = "send", kind = "throttle", count = -1 }
+    assert.is_true(d:push("never"))
+    dying:free()
+    server:calm()
+    assert.equal("timeout", why(c:push("x", 0)))
+    assert.is_true(c:push("y", 5))
+    assert.equal("y", c:pop(5))
+    assert.equal(1, fill(c))
+  end)
+
+  it("of a sender that died before deleting it is used up by the values that it made", function()
+    serve()
+    local hub, dying = new_hub(), new_hub()
+    local c = hub:create { capacity = 2, visibility = 1 }
+    local d = dying:open(c:url(5), { capacity = 2, visibility = 1 })
+    hub:flush(5)
+    server:fault { op = "delete", kind = "throttle", count = -1 }
+    assert.is_true(d:push("a"))
+    probe.sleep(0.1) -- it has arrived; its credit is not deleted
+    dying:free()
+    server:calm()
+    assert.equal("a", c:pop(5))
+    probe.sleep(1.2)
+    for _ = 1, 3 do -- in the long run there are two places
+      local n = fill(c)
+      assert.is_true(n >= 2 and n <= 3, n)
+      for _ = 1, n do assert.truthy(c:pop(5)) end
+      hub:flush(5)
+    end
+    assert.equal(2, fill(c))
+  end)
+
+  it("of a value whose receiver dies comes back once, with the value's next receiver", function()
+    serve()
+    local hub, dying = new_hub(), new_hub()
+    local c = hub:create { capacity = 2, visibility = 1 }
+    assert.equal(2, fill(c))
+    hub:flush(5)
+    local d = dying:open(c:url(5), { capacity = 2, visibility = 1 })
+    server:fault { op = "delete", kind = "throttle", count = -1 }
+    assert.equal("f1", d:pop(5))
+    probe.sleep(0.1) -- the credit has gone back, the value is not deleted
+    dying:free()
+    server:calm()
+    assert.equal("f1", c:pop(5))
+    assert.equal("f2", c:pop(5))
+    hub:flush(5)
+    assert.equal(2, fill(c))
+  end)
+
+  it("survives every kind of fault", function()
+    for _, kind in ipairs { "throttle", "internal", "lost" } do
+      serve { latency = 1 }
+      for _, op in ipairs { "send", "receive", "delete", "visibility", "create" } do
+        server:fault { op = op, kind = kind, count = 4, chance = 0.3 }
+      end
+      local hub = new_hub()
+      local c = hub:create { capacity = 3, visibility = 1 }
+      local pusher = server:work {
+        push = true, url = c:url(10), capacity = 3, visibility = 1, count = 12, wait = 20000 }
+      for i = 1, 12 do assert.equal(tostring(i), c:pop(20)) end
+      pusher:join()
+      server:calm()
+      hub:flush(20)
+      probe.sleep(1.1) -- what went astray is back
+      for _ = 1, 2 do
+        for _ = 1, fill(c) do assert.truthy(c:pop(5)) end
+        hub:flush(5)
+      end
+      assert.equal(3, fill(c), kind)
+    end
+  end)
+end)
+
+describe("select with a push on a bounded channel", function()
+  it("takes it only with a credit", function()
+    serve()
+    local hub = new_hub()
+    local c, other = hub:create { capacity = 1 }, hub:create()
+    assert.same({ 1, nil, "ok" }, pick(hub, { { c, "a" } }, 0))
+    assert.same({ 0, nil, "timeout" }, pick(hub, { { c, "b" } }, 0))
+    assert.same({ 0, nil, "timeout" }, pick(hub, { { c, "b" } }, 0.1))
+    assert.equal("a", c:pop(0))
+    assert.equal("timeout", why(c:pop(0)))
+    assert.same({ 1, nil, "ok" }, pick(hub, { { c, "b" }, { other } }, 5))
+    other:push("o")
+    assert.same({ 2, "o", "ok" }, pick(hub, { { c, "b" }, { other } }, 5))
+    assert.equal("b", c:pop(5))
+  end)
+
+  it("gives the credit of a case that was not taken back at once", function()
+    serve()
+    local hub, other = new_hub(), new_hub()
+    local c, d = hub:create { capacity = 1 }, hub:create { capacity = 1 }
+    local o = { other:open(c:url(5), { capacity = 1 }), other:open(d:url(5), { capacity = 1 }) }
+    hub:flush(5)
+    for _ = 1, 8 do
+      local which = hub:select({ { c, "x" }, { d, "y" } }, 5)
+      local start = probe.now()
+      assert.is_true(o[3 - which]:push("z", 5)) -- the other's credit is free
+      assert.is_true(probe.now() - start < 0.5)
+      assert.truthy(c:pop(5))
+      assert.truthy(d:pop(5))
+      hub:flush(5)
+    end
+  end)
+end)
+
+describe("an unbuffered channel", function()
+  it("takes a push only when a receiver waits", function()
+    serve()
+    local hub = new_hub()
+    local c = hub:create { capacity = 0 }
+    assert.equal(0, c:cap())
+    assert.same({ 0, nil, "timeout" }, pick(hub, { { c, "a" } }, 0))
+    assert.equal("timeout", why(c:push("a", 0.1)))
+    local start = probe.now()
+    assert.equal("timeout", why(c:pop(0)))
+    assert.is_true(probe.now() - start < 1)
+    assert.equal("timeout", why(c:pop(0.1)))
+    assert.equal(0, c:len(5))
+    local receiver = server:work { url = c:url(5), capacity = 0, count = 1 }
+    assert.is_true(c:push("7", 5))
+    assert.same({ 7 }, (receiver:join()))
+  end)
+
+  it("meets: a push ends when its receiver is there, not before", function()
+    serve()
+    local hub = new_hub()
+    local c = hub:create { capacity = 0 }
+    local pusher = server:work { push = true, url = c:url(5), capacity = 0, count = 3, wait = 5000 }
+    local popped = {}
+    for i = 1, 3 do
+      probe.sleep(0.2)
+      popped[i] = probe.now()
+      assert.equal(tostring(i), c:pop(5))
+    end
+    local _, pushed, ok = pusher:join()
+    assert.is_true(ok)
+    for i = 1, 3 do assert.is_true(pushed[i] > popped[i], "value " .. i) end
+  end)
+
+  it("lets a polling pop take from a sender that waits", function()
+    serve()
+    local hub = new_hub()
+    local c = hub:create { capacity = 0 }
+    local pusher = server:work { push = true, url = c:url(5), capacity = 0, count = 1, wait = 5000 }
+    probe.sleep(0.2)
+    assert.equal("1", c:pop(0))
+    pusher:join()
+    assert.equal("timeout", why(c:pop(0)))
+  end)
+
+  it("leaves no offer behind when a pop or a select ends without it", function()
+    serve()
+    local hub, other = new_hub(), new_hub()
+    local c, d = hub:create { capacity = 0 }, hub:create()
+    local o = other:open(c:url(5), { capacity = 0 })
+    assert.equal("timeout", why(c:pop(0.1)))
+    assert.equal("timeout", why(o:push("a", 0)))
+    d:push("d")
+    assert.same({ 2, "d", "ok" }, pick(hub, { { c }, { d } }, 5))
+    hub:flush(5)
+    probe.sleep(0.1)
+    assert.equal("timeout", why(o:push("a", 0)))
+    assert.equal(0, queue(credits_of(c)).messages)
+  end)
+
+  it("carries everything between senders and receivers", function()
+    serve { latency = 1 }
+    local hub = new_hub()
+    local c = hub:create { capacity = 0 }
+    local url = c:url(5)
+    local pushers, poppers = {}, {}
+    for i = 1, 3 do
+      pushers[i] = server:work { push = true, url = url, capacity = 0, count = 8, id = "p" .. i, wait = 20000 }
+      poppers[i] = server:work { url = url, capacity = 0, count = 8, wait = 20000 }
+    end
+    local sum = 0
+    for i = 1, 3 do
+      local got = poppers[i]:join()
+      assert.equal(8, #got)
+      for _, v in ipairs(got) do sum = sum + v end
+      local _, _, ok = pushers[i]:join()
+      assert.is_true(ok)
+    end
+    assert.equal(3 * 36, sum)
+  end)
+
+  it("ends when it is closed", function()
+    serve()
+    local hub, other = new_hub(), new_hub()
+    local c = hub:create { capacity = 0 }
+    local o = other:open(c:url(5), { capacity = 0 })
+    c:close()
+    assert.equal("closed", why(o:pop(5)))
+    assert.is_true(other:finish(5))
+  end)
+end)

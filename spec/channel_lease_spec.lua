@@ -1,0 +1,334 @@
+-- The channel room: leases, dead letters and streams, over an SQS in memory (spec/probe/channel*.h).
+local probe = require "probe.channel"
+
+local server, hubs
+
+local function serve(options)
+  server = probe.server(options or {})
+end
+
+local function new_hub(id)
+  local hub = server:hub()
+  hub:begin(id or ("inv-" .. #hubs), "r1", "square", 4102444800000)
+  hubs[#hubs + 1] = hub
+  return hub
+end
+
+local function count(op)
+  local n = 0
+  for _, call in ipairs((server:log())) do
+    if call.op == op then n = n + 1 end
+  end
+  return n
+end
+
+local function messages_cost() return count "send" + count "receive" + count "delete" + count "visibility" end
+
+local function why(_, reason) return reason end
+
+local function queue(name)
+  for _, q in ipairs(server:queues()) do
+    if q.name == name then return q end
+  end
+end
+
+local function dead_of(c) return (c:name():gsub("%.fifo$", "-dead.fifo")) end
+
+before_each(function() hubs = {} end)
+after_each(function()
+  local _, broken = server:log()
+  for _, hub in ipairs(hubs) do hub:free() end
+  assert.is_nil(broken)
+end)
+
+describe("a lease", function()
+  it("shows its value and keeps it hidden, renewed, until it is done", function()
+    serve()
+    local hub, other = new_hub(), new_hub()
+    local c = hub:create { visibility = 1 }
+    c:push "job"
+    local lease = assert(c:lease(5))
+    assert.equal("job", lease:data())
+    local o = other:open(c:url(5), { visibility = 1 })
+    assert.equal("timeout", why(o:pop(2.5)))
+    assert.is_false(lease:lost())
+    assert.is_true(count "visibility" >= 3)
+    assert.is_true(lease:done())
+    assert.is_true(hub:flush(5))
+    assert.equal(0, queue(c:name()).messages)
+  end)
+
+  it("gives its value back at once", function()
+    serve()
+    local hub, other = new_hub(), new_hub()
+    local c = hub:create()
+    c:push "job"
+    local lease = assert(c:lease(5))
+    local start = probe.now()
+    assert.is_true(lease:give_back())
+    assert.equal("job", other:open((c:url(5))):pop(5))
+    assert.is_true(probe.now() - start < 1)
+  end)
+
+  it("that its invocation still holds at its end goes back, and says so later", function()
+    serve()
+    local hub, other = new_hub(), new_hub()
+    local url = server:queue "q.fifo"
+    local c, o = hub:open(url), other:open(url)
+    c:push "job"
+    local lease = assert(c:lease(5))
+    assert.is_true(hub:finish(5))
+    assert.equal("job", o:pop(5))
+    assert.is_nil(lease:data())
+    assert.is_true(lease:lost())
+    assert.equal("deleted", why(lease:done()))
+  end)
+
+  it("of a process that dies is another's after the visibility timeout", function()
+    serve()
+    local dying, other = new_hub(), new_hub()
+    local url = server:queue("q.fifo", 1)
+    local d, o = dying:open(url, { visibility = 1 }), other:open(url, { visibility = 1 })
+    o:push "job"
+    local lease = assert(d:lease(5))
+    dying:free()
+    assert.equal("job", o:pop(5))
+    assert.equal("failed", why(lease:done()))
+  end)
+
+  it("that could not be renewed is reported as lost", function()
+    serve()
+    local hub = new_hub()
+    local c = hub:create { visibility = 1 }
+    c:push "job"
+    local lease = assert(c:lease(5))
+    server:fault { op = "visibility", kind = "throttle", count = -1 }
+    probe.sleep(1.2)
+    assert.is_true(lease:lost())
+    local _, reason, text = lease:done()
+    assert.equal("failed", reason)
+    assert.matches("^lease done on channel .* failed: its visibility timeout was over", text)
+    server:calm()
+    assert.equal("job", c:pop(5))
+    assert.is_true(hub:finish(5))
+  end)
+
+  it("ends well also while a renewal is under way", function()
+    serve { latency = 400 }
+    local hub, other = new_hub(), new_hub()
+    local c = hub:open(server:queue("q.fifo", 2), { visibility = 2 })
+    local o = other:open(server:queue "q.fifo", { visibility = 2 })
+    o:push "a"
+    o:push "b"
+    for _, done in ipairs { true, false } do
+      local before = count "visibility"
+      local lease = assert(c:lease(5))
+      while count "visibility" == before do probe.sleep(0.01) end
+      if done then assert.is_true(lease:done()) else assert.is_true(lease:give_back()) end
+    end
+    assert.is_true(hub:finish(5))
+    local q = queue "q.fifo"
+    assert.same({ 1, 0 }, { q.messages, q.hidden })
+  end)
+
+  it("waits, polls and ends as a pop does", function()
+    serve()
+    local hub = new_hub()
+    local c = hub:create()
+    assert.equal("timeout", why(c:lease(0)))
+    assert.equal("timeout", why(c:lease(0.1)))
+    c:close()
+    assert.equal("closed", why(c:lease(5)))
+    assert.equal("failed", why(hub:create { stream = true }:lease(0)))
+  end)
+
+  it("keeps its place on a bounded channel until it is done", function()
+    serve()
+    local hub = new_hub()
+    local c = hub:create { capacity = 1 }
+    assert.is_true(c:push("a", 5))
+    local lease = assert(c:lease(5))
+    assert.equal("timeout", why(c:push("b", 0.2)))
+    lease:give_back()
+    lease = assert(c:lease(5))
+    lease:done()
+    assert.is_true(c:push("b", 5))
+    assert.equal("timeout", why(c:push("c", 0.2)))
+  end)
+end)
+
+describe("a channel with max_receives", function()
+  it("has a queue of dead letters, made before its own", function()
+    serve()
+    local hub = new_hub()
+    local c = hub:create { max_receives = 3 }
+    c:url(5)
+    assert.truthy(queue(c:name()).note:find(
+      'RedrivePolicy={"deadLetterTargetArn":"arn:fake:' .. dead_of(c) .. '","maxReceiveCount":3}', 1, true))
+    assert.truthy(queue(dead_of(c)).note:find("tag awsync:run=r1", 1, true))
+    assert.is_true(hub:finish(5))
+    assert.same({}, server:queues())
+  end)
+
+  it("puts away what failed so often, for awsync to list and to take", function()
+    serve()
+    local hub = new_hub()
+    local c = hub:create { max_receives = 2 }
+    c:push "bad"
+    c:push "good"
+    for _ = 1, 2 do
+      local lease = assert(c:lease(5))
+      assert.equal("bad", lease:data())
+      lease:give_back()
+    end
+    assert.equal("good", c:pop(5))
+    local dead = c:url(5):gsub("%.fifo$", "-dead.fifo")
+    for i = 3, 4 do assert.same({ { data = "bad", receives = i } }, (hub:letters(dead))) end
+    assert.is_true(hub:finish(5))
+    assert.equal(1, #server:queues()) -- with its letter it stays
+    assert.equal("bad", hub:letters(dead, true)[1].data)
+    assert.same({}, hub:letters(dead))
+    local _, reason, text = hub:letters("http://127.0.0.1:1/000000000000/none.fifo")
+    assert.equal("failed", reason)
+    assert.matches("QueueDoesNotExist", text)
+  end)
+
+  it("counts no receive of what nobody has looked at: one message at a time", function()
+    serve()
+    local hub = new_hub()
+    local c = hub:create { max_receives = 2 }
+    c:push_many(30)
+    for i = 1, 30 do assert.equal(tostring(i), c:pop(5)) end
+    for _, call in ipairs((server:log())) do
+      assert.is_true(call.op ~= "receive" or call.max == 1)
+    end
+    assert.equal(0, queue(dead_of(c)).messages)
+  end)
+
+  it("has its end for every receiver, however many", function()
+    serve()
+    local hub = new_hub()
+    for _, unordered in ipairs { false, true } do
+      local options = { max_receives = 2, unordered = unordered }
+      local c = hub:create(options)
+      c:push "v"
+      c:close()
+      assert.equal("v", c:pop(5))
+      assert.equal("closed", why(c:pop(5)))
+      for _ = 1, 4 do assert.equal("closed", why(new_hub():open(c:url(5), options):pop(5))) end
+      assert.equal(0, queue(dead_of(c)).messages)
+    end
+  end)
+
+  it("that cannot have its queue of dead letters cannot be made", function()
+    serve()
+    server:fault { op = "create", kind = "denied" }
+    local hub = new_hub()
+    local c = hub:create { max_receives = 2 }
+    local _, reason, text = c:url(5)
+    assert.equal("failed", reason)
+    assert.matches("^making of the queue on channel .* failed: AccessDenied", text)
+    assert.equal("failed", why(hub:finish(5))) -- the queue of dead letters says so too
+    assert.same({}, server:queues())
+  end)
+end)
+
+describe("a stream", function()
+  it("carries 1,000 values quick to quick in at most 20 requests", function()
+    serve { latency = 4 }
+    local sender, reader = new_hub(), new_hub()
+    local c = sender:create { stream = true }
+    local r = reader:open(c:url(5), { stream = true })
+    c:push_many(1000)
+    for i = 1, 1000 do assert.equal(tostring(i), r:pop(5)) end
+    assert.is_true(reader:finish(5))
+    assert.is_true(messages_cost() <= 20, messages_cost())
+    assert.equal(0, queue(c:name()).messages)
+  end)
+
+  it("sends what is pushed after a few milliseconds, and at once when its program waits", function()
+    serve()
+    local sender, reader = new_hub(), new_hub()
+    local url = server:queue "q.fifo"
+    local c, r = sender:open(url, { stream = true }), reader:open(url, { stream = true })
+    c:push "a"
+    probe.sleep(0.05)
+    assert.equal(1, count "send")
+    assert.equal("a", r:pop(5))
+    c:push "b"
+    local start = probe.now()
+    assert.is_true(sender:flush(5))
+    assert.is_true(probe.now() - start < 0.05)
+    assert.equal("b", r:pop(5))
+  end)
+
+  it("keeps order and bytes, also of values as large as a message", function()
+    serve()
+    local hub = new_hub()
+    local c = hub:create { stream = true }
+    local values = { "1:a\n2:b", "\n", "\195\164", ("x"):rep(1048567), ("y"):rep(40000), ("z"):rep(40000), "end" }
+    for _, v in ipairs(values) do assert.is_true(c:push(v)) end
+    c:close()
+    for _, v in ipairs(values) do assert.equal(v, c:pop(5)) end
+    assert.equal("closed", why(c:pop(5)))
+    assert.equal("closed", why(c:push "x"))
+    local d = hub:create { stream = true }
+    assert.matches("where SQS takes 1 to 1048567", (select(3, d:push(("x"):rep(1048568)))))
+  end)
+
+  it("is kept for a reader that is slower than the visibility timeout", function()
+    serve()
+    local hub, other = new_hub(), new_hub()
+    local c = hub:create { stream = true, visibility = 1 }
+    c:push_many(5)
+    for i = 1, 5 do
+      assert.equal(tostring(i), c:pop(5))
+      probe.sleep(0.4)
+    end
+    assert.equal("timeout", why(other:open(c:url(5), { stream = true, visibility = 1 }):pop(0)))
+  end)
+
+  it("leaves a message that its reader has not finished to the next reader, whole", function()
+    serve()
+    local hub, other = new_hub(), new_hub()
+    local url = server:queue "q.fifo"
+    local c, o = hub:open(url, { stream = true }), other:open(url, { stream = true })
+    o:push_many(4)
+    assert.equal("1", c:pop(5))
+    assert.equal("2", c:pop(5))
+    assert.is_true(hub:finish(5))
+    for i = 1, 4 do assert.equal(tostring(i), o:pop(5)) end
+  end)
+
+  it("gives each value once and in order under faults, also of a message that came twice", function()
+    for _, kind in ipairs { "throttle", "lost", "internal" } do
+      serve { latency = 1 }
+      for _, op in ipairs { "send", "receive", "delete", "visibility" } do
+        server:fault { op = op, kind = kind, count = 6, chance = 0.3 }
+      end
+      local sender, reader = new_hub(), new_hub()
+      local c = sender:create { stream = true, visibility = 1 }
+      local r = reader:open(c:url(10), { stream = true, visibility = 1 })
+      for i = 1, 40 do
+        c:push(tostring(i))
+        if i % 8 == 0 then probe.sleep(0.02) end
+      end
+      for i = 1, 40 do
+        assert.equal(tostring(i), r:pop(20))
+        if i == 20 then probe.sleep(1.3) end
+      end
+      assert.equal("timeout", why(r:pop(0.05)))
+    end
+  end)
+
+  it("hands on as it is what somebody else has sent", function()
+    serve()
+    local plain, reader = new_hub(), new_hub()
+    local url = server:queue "q.fifo"
+    local p, r = plain:open(url), reader:open(url, { stream = true })
+    for _, v in ipairs { "42", "3:ab\n", "99999999999999999999:x\n", ":\n" } do
+      p:push(v)
+      assert.equal(v, r:pop(5))
+    end
+  end)
+end)

@@ -1,0 +1,62 @@
+-- What channels promise, over the real engine: once, in order, fair, cheap. Every sender and receiver is a process.
+local program = require "spec.support.program"
+
+local function answer(name, event, ...)
+  return program.answer(("spec/programs/%s.lua"):format(name), { event = event, words = { ... } })
+end
+
+-- Requests that the engine counted, of channels' own queues, by operation.
+local function requests(stats)
+  local count = { all = 0 }
+  for name, fifo in stats:gmatch "\n  (%a+) +%d+ +%d+ +(%d+) +%d+" do
+    count[name] = tonumber(fifo)
+    count.all = count.all + tonumber(fifo)
+  end
+  assert(count.CreateQueue, stats)
+  return count
+end
+
+describe("1,000 values from one quick sender to one quick receiver", function()
+  it("cost 300 requests, and a few for the beginning and the end", function()
+    local got, stats = answer("flood", { n = 1000 }, "--stats")
+    assert.equal(1000, got)
+    local count = requests(stats)
+    -- One batch more for a first value that goes at once, and one for the end mark.
+    assert.is_true(count.SendMessageBatch <= 102, stats)
+    assert.is_true(count.ReceiveMessage + count.DeleteMessageBatch <= 206, stats)
+    assert.is_true(count.all <= 312, stats)
+  end)
+
+  it("cost at most 20 on a stream", function()
+    local got, stats = answer("flood", { n = 1000, stream = true }, "--stats")
+    assert.equal(1000, got)
+    assert.is_true(requests(stats).all <= 20, stats)
+  end)
+end)
+
+for _, ordered in ipairs { true, false } do
+  describe(ordered and "an ordered channel" or "an unordered channel", function()
+    it("is fair: ten jobs of a second end in two with five workers", function()
+      local got = answer("jobs", { workers = 5, jobs = 10, ordered = ordered })
+      assert.same({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }, got.done)
+      assert.is_true(got.seconds >= 2 and got.seconds < 3.5, tostring(got.seconds))
+    end)
+
+    it("carries 10,000 values from 8 senders to 8 receivers, each once", function()
+      local got = answer("crowd", { senders = 8, receivers = 8, values = 10000, ordered = ordered })
+      assert.same({ count = 10000, busy = 8 }, got)
+    end)
+
+    it("does so when SQS fails now and then", function()
+      local got = answer("crowd", { senders = 3, receivers = 3, values = 600, ordered = ordered }, "--fault",
+        "seed=5,drop=0.03,cut=0.02,error=0.02,throttle=0.02,only=SendMessageBatch+ReceiveMessage+DeleteMessageBatch")
+      assert.equal(600, got.count)
+    end)
+  end)
+end
+
+-- Main, two senders, one receiver: with more of them than may run at once, who waits would wait for ever.
+it("works with four lambdas at once", function()
+  local got = answer("crowd", { senders = 2, receivers = 1, values = 1000 }, "--concurrency", 4)
+  assert.equal(1000, got.count)
+end)

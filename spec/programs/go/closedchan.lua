@@ -1,0 +1,64 @@
+-- Every way to receive from a closed channel, empty and not; a push on it and a second close are errors.
+local awsync = require "awsync"
+local Channel, invoke, select = awsync.Channel, awsync.invoke, awsync.select
+
+local receive = {
+  pop = function(c) return c:pop() end,
+  poll = function(c) return c:pop(0) end,
+  select = function(c)
+    local _, v, err = select { { "pop", c } }
+    return v, err
+  end,
+  select_default = function(c)
+    local which, v, err = select { { "pop", c }, default = true }
+    if which == "default" then return nil, "default" end
+    return v, err
+  end,
+  range = function(c)
+    local v = c:range()()
+    return v, v == nil and "closed" or nil
+  end,
+}
+
+local function why(f, ...)
+  local ok, message = pcall(f, ...)
+  return ok and "no error" or (message:gsub("^.-:%d+: ", ""):gsub("awsync%-%w+%-%w+%.fifo", "Q"))
+end
+
+-- Two values, then the end for ever.
+local function try(way, c)
+  local seen = {}
+  for i = 1, 4 do
+    local v, err = receive[way](c)
+    seen[i] = v or err
+  end
+  return seen
+end
+
+local function elsewhere(way, c, out)
+  local seen = try(way, c)
+  -- This lambda has seen the end.
+  out:push { seen = seen, push = why(c.push, c, 3), close = why(c.close, c) }
+end
+
+local function closed_channel()
+  local c = Channel()
+  c:push(1)
+  c:push(2)
+  c:close()
+  return c
+end
+
+function main()
+  local result = {}
+  local out <close> = Channel()
+  for way in pairs(receive) do
+    local c = closed_channel()
+    local here = { seen = try(way, c), push = why(c.push, c, 3), close = why(c.close, c),
+      select = why(select, { { "push", c, 3 } }) }
+    c = closed_channel()
+    invoke(elsewhere, way, c, out)
+    result[way] = { here = here, there = out:pop() }
+  end
+  return result
+end

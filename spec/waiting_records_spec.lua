@@ -1,0 +1,130 @@
+-- Exit records: who may write them, and what a parent makes of them, in a plain interpreter against a small SQS.
+local cjson = require "cjson"
+local fake = require "spec.support.runtime_api"
+local record = require "probe.record"
+local small_sqs = require "spec.support.small_sqs"
+
+local hex = ("0123456789abcdef"):rep(4)
+local key = hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)
+
+local function has(text, part)
+  assert.truthy(tostring(text):find(part, 1, true), ("%q is not in:\n%s"):format(part, tostring(text)))
+end
+
+describe("a record", function()
+  local text = record.seal(key, { run = "r", call = "c", value = "[1]" })
+
+  it("opens under its key", function()
+    local head, value = record.open(key, text)
+    assert.equal("[1]", value)
+    assert.equal("c", cjson.decode(head).call)
+  end)
+
+  it("opens under no other key, nor after any change, nor cut", function()
+    assert.is_nil(record.open(key:reverse(), text))
+    assert.is_nil(record.open("", text))
+    for i = 1, #text do
+      local other = text:sub(i, i) == "x" and "y" or "x"
+      assert.is_nil(record.open(key, text:sub(1, i - 1) .. other .. text:sub(i + 1)), i)
+      assert.is_nil(record.open(key, text:sub(1, i - 1)), i)
+    end
+  end)
+
+  it("shows what is no text as question marks", function()
+    local head = record.open(key, record.seal(key, { run = "r", call = "c", traceback = "a\xffb\n\1" }))
+    assert.equal("a?b\n\1", cjson.decode(head).traceback)
+  end)
+end)
+
+-- Runs a parent whose inbox holds what records(calls) makes of the calls' claims. Returns its output and warnings.
+local function run(program, records)
+  local sqs, calls, given = small_sqs(), {}, 0
+  local child = fake.start {
+    files = { ["main.lua"] = 'warn "@on" local awsync = require "awsync"\n' .. program },
+    program = os.getenv "SPEC_LUA" and os.getenv("SPEC_LUA"):gsub("^([^/].*/)", os.getenv "PWD" .. "/%1") or "lua5.4",
+    arguments = "main.lua",
+    env = { AWSYNC_KEY = hex, AWS_LAMBDA_FUNCTION_NAME = "f", AWSYNC_RUN = "run1", LUA_PATH = os.getenv "LUA_PATH",
+      LUA_CPATH = os.getenv "LUA_CPATH" },
+    aws = function(request)
+      if request.path:find "/invocations" then
+        calls[#calls + 1] = cjson.decode(cjson.decode(request.body).body)
+        return 202, "", {}
+      end
+      local target = request.headers["x-amz-target"] or ""
+      local input = cjson.decode(request.body)
+      if target:find "ReceiveMessage$" and input.QueueUrl:find "%-in%-" then
+        local messages = {}
+        for _, text in ipairs(calls[1] and records(calls) or {}) do
+          if not sqs["given" .. text] then
+            sqs["given" .. text] = true
+            given = given + 1
+            messages[#messages + 1] = { Body = text, MessageId = "m" .. given, ReceiptHandle = "r" .. given }
+          end
+        end
+        return 200, #messages > 0 and cjson.encode { Messages = messages } or "{}", {}
+      end
+      return sqs.serve(request)
+    end,
+  }
+  finally(function() child:clean() end)
+  child:wait()
+  local out, err = child:out(), child:err()
+  child:stop()
+  return out, err, calls
+end
+
+local function seal(fields)
+  fields.run = fields.run or "run1"
+  return record.seal(fields.key or key, fields)
+end
+
+local await = [[
+  local function f() end
+  local future = awsync.async(f)
+  print(pcall(future.await, future, 1))]]
+
+describe("a parent", function()
+  it("gives a future what its call's record holds, once", function()
+    local out, err = run(await, function(calls)
+      return { seal { call = calls[1].call, value = 'awsync/1 {"$t":["n",2,1,"a",2,7]}' },
+        seal { call = calls[1].call, kind = "error", value = '"late"' } }
+    end)
+    assert.equal("", err)
+    assert.equal("true\ta\t7\n", out)
+  end)
+
+  it("ignores what strangers send, with a warning, and records of other runs", function()
+    local out, err = run(await, function(calls)
+      local id = calls[1].call
+      return { "hello", '{"call":"' .. id .. '"}', seal { key = key:reverse(), call = id, value = '{"n":1}' },
+        seal { run = "other", call = id, value = '{"n":1}' } }
+    end)
+    assert.equal("true\tnil\ttimeout\n", out)
+    has(err, "no exit record of this deployment")
+    assert.equal(3, select(2, err:gsub("no exit record", "")))
+  end)
+
+  it("waits for the calls that a call has left behind, and is told by them", function()
+    local grandchild = "00000000-0000-4000-8000-000000000000"
+    local asked = 0
+    local out = run([[
+      local function f() end
+      awsync.invoke(f)
+      local c = awsync.Channel()
+      print(select(2, pcall(c.pop, c)).message)]], function(calls)
+      asked = asked + 1
+      local first = seal { call = calls[1].call, running = { grandchild } }
+      if asked < 3 then return { first } end
+      return { first, seal { call = grandchild, kind = "error", value = '"of a grandchild"' } }
+    end)
+    assert.equal("of a grandchild\n", out)
+  end)
+
+  it("makes the same ids for the same calls of the same event, and hands its own inbox on", function()
+    local _, _, calls = run("local function f() end awsync.invoke(f) awsync.invoke(f)", function() return {} end)
+    assert.equal(2, #calls)
+    assert.not_equal(calls[1].call, calls[2].call)
+    has(calls[1].inbox, "awsync-run1-in-")
+    assert.equal(0, calls[1].scope)
+  end)
+end)
