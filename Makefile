@@ -7,6 +7,7 @@
 #   make SANITIZE=address test    the specs under ASan and UBSan
 #   make SANITIZE=thread test     the specs under TSan
 #   make fuzz SECONDS=60          each libFuzzer target for so long (clang)
+#   make bench                    every program of bench/, beside its peer
 #   make conformance              boto3 and the AWS CLI against the engine (installs them in build/)
 #   make valgrind                 the README's program under valgrind
 #   make deps       installs what is missing (Debian, Ubuntu)
@@ -74,7 +75,7 @@ PROGRAMS    := $(BUILD)/bootstrap $(BUILD)/awsync $(BUILD)/lua/awsync/core.so $(
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all deps run test lint format clean specs-ready fuzz conformance valgrind
+.PHONY: all deps run test lint format clean specs-ready fuzz bench conformance valgrind
 
 all: $(PROGRAMS)
 
@@ -165,6 +166,11 @@ fuzz: $(FUZZERS)
 conformance: deps
 	@$(MAKE) --no-print-directory all
 	@AWSYNC_BUILD=$(BUILD) tools/conformance
+
+bench: deps
+	@$(MAKE) --no-print-directory specs-ready
+	@for program in bench/*.lua; do echo "== $$program"; \
+	  LUA_CPATH="$(BUILD)/lua/?.so;$(BUILD)/spec/?.so;;" $(LUA) $$program; done
 
 valgrind: all
 	@AWSYNC_BUILD=$(BUILD) tools/valgrind examples/squares.lua

@@ -136,7 +136,9 @@ enum chan_result channel_wait_run(lua_State *L, struct host *host, const char *o
                 family_raise_deadlock(L, host);
             until = over_at < until ? over_at : until;
         }
+        chan_hub_expect(host->hub, deadline < host->wait_until ? deadline : host->wait_until);
         enum chan_result result = try_cases(host, wait, until, &error);
+        chan_hub_expect(host->hub, 0);
         bool of_pop = wait->which >= 0 && wait->cases[wait->which].data == NULL;
         if (result == CHAN_OK || (result == CHAN_CLOSED && of_pop))
             return result;

@@ -93,6 +93,9 @@ enum chan_result chan_hub_finish(struct chan_hub *hub, int64_t deadline, struct 
 /* Wakes a waiting call, or lets the next pop, or the next other call that would wait, return
 ** at once, with CHAN_INTERRUPTED. Any thread; async-signal-safe it is not. */
 void chan_hub_interrupt(struct chan_hub *hub);
+/* A program that waits in slices says until when it will wait in all (clock_mono_ms; 0: no longer than
+** each call says), so that a long poll need not end with the slice: SQS bills each. */
+void chan_hub_expect(struct chan_hub *hub, int64_t until);
 
 struct chan_options {
     bool unordered;   /* a message group of its own for each message */

@@ -304,6 +304,12 @@ void chan_hub_interrupt(struct chan_hub *hub) {
     pthread_mutex_unlock(&hub->lock);
 }
 
+void chan_hub_expect(struct chan_hub *hub, int64_t until) {
+    pthread_mutex_lock(&hub->lock);
+    hub->horizon = until;
+    pthread_mutex_unlock(&hub->lock);
+}
+
 /* --- pace ------------------------------------------------------------------------------------- */
 
 void hub_op_begin(struct chan_hub *hub) {

@@ -226,6 +226,7 @@ struct chan_hub {
     /* pace of the program over all channels, as receiver's */
     int64_t done_us, gap_us;
     unsigned quick_ops;
+    int64_t horizon;  /* chan_hub_expect */
     size_t lingering; /* channels */
     unsigned waiting; /* the program waits: nothing more will be pushed */
 };

@@ -220,7 +220,8 @@ static enum chan_result wait_ready(struct chan_hub *hub, struct wait *w, int *wh
             bool offers = is_unbuffered(from);
             /* A sender may have its offer: what it sends is waited for. */
             int64_t late = w->deadline < now + POLL_LIMIT_MS ? now + POLL_LIMIT_MS : w->deadline;
-            if (!want(from, offers ? late : w->deadline, asking && !offers))
+            int64_t ends = hub->horizon > w->deadline ? hub->horizon : w->deadline;
+            if (!want(from, offers ? late : ends, asking && !offers))
                 return CHAN_FAILED;
         }
         if (asks_first && !asks && w->deadline < until && !time_up)
