@@ -144,7 +144,7 @@ uint64_t io_timer(struct io *io, int64_t delay_ms, aws_task task, void *context)
         t->id = id;
         if (heap_insert(&io->timers, &t->node)) {
             /* The thread itself looks at its timers before it sleeps: it needs no waking, and must
-             * not look like woken to those who post while it sleeps. */
+            ** not look like woken to those who post while it sleeps. */
             if (heap_least(&io->timers) == &t->node && here != io) {
                 wake = !io->woken;
                 io->woken = true;

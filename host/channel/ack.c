@@ -146,7 +146,7 @@ static void on_deleted(void *context, const struct aws_error *error,
             continue;
         }
         /* A handle that is refused in its time belongs to a message that is deleted already: an
-         * answer was lost. */
+        ** answer was lost. */
         if (i < count && !outcomes[i].ok && now >= b->messages[i]->expires_ms)
             fault_remember(
                 c, "delete of a popped message", NULL,
@@ -172,7 +172,7 @@ static void on_returned(void *context, const struct aws_error *error,
     if (!error)
         fault_clear(c, &c->acks.return_backoff);
     /* Sent again only if it cannot have run: later the same handle could show a message that
-     * somebody else holds. Else the visibility timeout brings it back. */
+    ** somebody else holds. Else the visibility timeout brings it back. */
     else if (!error->may_have_run) {
         enum verdict verdict = fault_judge(c, &c->acks.return_backoff, error, clock_mono_ms());
         for (size_t i = 0; verdict == VERDICT_AGAIN && i < b->count; i++)

@@ -101,25 +101,25 @@ struct chan_options {
     bool unordered;   /* a message group of its own for each message */
     int visibility_s; /* 0: 30 */
     /* A push waits while capacity values wait to be popped. Capacity 0: it waits for a pop that
-     * waits, which is then bound to take the value. Credits in a companion queue, made and
-     * deleted along with the channel's: `<name>-credits.fifo`. A credit in the hand of a process
-     * that dies is back when the visibility timeout is over, as is a value that was received. A
-     * push on a bounded channel by a second run of an invocation counts as a new one. */
+    ** waits, which is then bound to take the value. Credits in a companion queue, made and deleted
+    ** along with the channel's: `<name>-credits.fifo`. A credit in the hand of a process that dies
+    ** is back when the visibility timeout is over, as is a value that was received. A push on a
+    ** bounded channel by a second run of an invocation counts as a new one. */
     bool bounded;
     unsigned capacity;
     /* Many values in one message of up to 64 KB: what is pushed waits for company for 5 ms. One
-     * reader, however slow; a reader that leaves in the middle of a message leaves the whole of it
-     * to the next. chan_len counts messages. */
+    ** reader, however slow; a reader that leaves in the middle of a message leaves the whole of it
+    ** to the next. chan_len counts messages. */
     bool stream;
     /* What has been received so many times and was not deleted goes to the FIFO queue
-     * `<name>-dead.fifo`, whose making is waited for before the channel's own is made. Deleted
-     * along with the channel when it is empty, else left (with its tags). 0: none. A receiver asks
-     * for one message at a time then, and the end mark is renewed by each that meets it. */
+    ** `<name>-dead.fifo`, whose making is waited for before the channel's own is made. Deleted
+    ** along with the channel when it is empty, else left (with its tags). 0: none. A receiver asks
+    ** for one message at a time then, and the end mark is renewed by each that meets it. */
     int max_receives;
 };
 enum { CHAN_CAPACITY_MAX = 10000, CHAN_RECEIVES_MAX = 1000 };
 /* A sentence that says which options exclude each other or are out of range; NULL: none. A channel
- * made with such options is one that could not be made. */
+** made with such options is one that could not be made. */
 const char *chan_options_refuse(const struct chan_options *options);
 
 /* A new channel: a FIFO queue `awsync-<run>-<random>.fifo`, whose making is on its way when
@@ -174,13 +174,13 @@ struct chan_lease;
 enum chan_result chan_lease(struct chan *chan, int64_t deadline, struct chan_lease **lease_out,
                             struct chan_error *error);
 /* Borrowed until the lease is ended or given back by chan_hub_finish; NULL after that.
- * NUL-terminated. */
+** NUL-terminated. */
 const char *chan_lease_data(const struct chan_lease *lease, size_t *len_out);
 /* Renewing has failed for a whole visibility timeout, or the process was stopped for so long: the
- * value may be with another receiver. */
+** value may be with another receiver. */
 bool chan_lease_lost(const struct chan_lease *lease);
 /* The work is done: deletes the message. Frees the handle, whatever comes out. CHAN_FAILED: the
- * lease was lost. CHAN_DELETED: the queue has been deleted. */
+** lease was lost. CHAN_DELETED: the queue has been deleted. */
 enum chan_result chan_lease_done(struct chan_lease *lease, struct chan_error *error);
 /* Gives the message back at once. Frees the handle. */
 enum chan_result chan_lease_return(struct chan_lease *lease, struct chan_error *error);

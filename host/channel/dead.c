@@ -46,7 +46,7 @@ bool dead_step(struct chan *c) {
     if (c->kind != KIND_DEAD || c->life != LIFE_READY || !c->made)
         return false;
     /* Asked for the name at first, and before the deletion whether it is empty: letters come there
-     * only as long as the channel's queue is. */
+    ** only as long as the channel's queue is. */
     bool channel_gone = !c->owner || c->owner->life == LIFE_GONE;
     if (c->deleting ? c->looked && channel_gone : c->arn != NULL)
         return !c->deleting;

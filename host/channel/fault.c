@@ -44,7 +44,7 @@ void fault_delay(struct backoff *b, int64_t now, int64_t base_ms, int64_t cap_ms
 }
 
 /* SQS takes a while to know a new queue everywhere; what has worked and is not there any more has
- * been deleted. */
+** been deleted. */
 static bool may_appear(const struct chan *c, const struct backoff *b, int64_t now) {
     int64_t age = now - c->born_ms;
     if (c->worked)

@@ -5,7 +5,7 @@
 #include "host/channel/internal.h"
 
 /* Callbacks of cancelled requests come at once; a client whose thread is stuck is not waited for
- * longer than this. */
+** longer than this. */
 enum { ABORT_MS = 2000 };
 
 void chan_abort(struct chan *c) {

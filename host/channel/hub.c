@@ -214,7 +214,7 @@ void hub_count(bool *counted, bool is, size_t *total) {
 }
 
 /* Companions stand in front of their channel in the hub's list: who walks along it does not meet
- * them again. */
+** them again. */
 static void release_companion(struct chan *c) {
     if (!c)
         return;
@@ -259,7 +259,7 @@ void hub_settle(struct chan *c) {
     if (c->refs || c->calls || c->dirty)
         return;
     /* A sequence that went on from 1 would look like the same values again: the channel is kept
-     * till the end of the invocation. */
+    ** till the end of the invocation. */
     bool kept = !hub->dead && !c->forgotten && c->kind == KIND_CHANNEL &&
                 (c->made || c->out.sequence > 0 || c->closing || c->failure);
     if (!kept && !working && !c->in.held.count && !c->offers.out)

@@ -63,7 +63,7 @@ struct entry { /* a value on its way out */
     bool end;    /* the end mark */
     bool packed; /* many values of a stream */
     /* On bounded channels and their companions: the message of the other queue that is deleted
-     * when this has arrived. Owned. */
+    ** when this has arrived. Owned. */
     struct message *ack;
     char dedup[DEDUP_SIZE];
     char data[];
@@ -247,12 +247,12 @@ static inline struct request *request_for(struct request *r, struct chan *c) {
 /* Notes a call that was just started; id 0: it was not, and false is returned. */
 bool request_begin(struct request *r, uint64_t id);
 void request_cancel(struct request *r);
-/* Begin and end of every callback of a request: the first takes the lock, the second runs chan_step
- * and gives it back. */
+/* Begin and end of every callback of a request: the first takes the lock, the second runs
+** chan_step and gives it back. */
 struct chan *hub_enter(struct request *r);
 void hub_leave(struct chan *c);
 /* Counts the channel's work anew and frees it when nobody needs it any more: the last thing done
- * with a channel. */
+** with a channel. */
 void hub_settle(struct chan *c);
 void hub_insert_url(struct chan *c);
 struct chan *hub_find_url(struct chan_hub *hub, const char *url);
@@ -270,7 +270,7 @@ void chan_abort(struct chan *c);
 
 enum verdict { VERDICT_AGAIN, VERDICT_GIVE_UP, VERDICT_GONE };
 /* What to do about a failed request: sets the backoff for VERDICT_AGAIN. error NULL: it could not
- * be started (memory). */
+** be started (memory). */
 enum verdict fault_judge(struct chan *c, struct backoff *b, const struct aws_error *error,
                          int64_t now);
 /* After a request that worked. */
@@ -279,7 +279,7 @@ void fault_delay(struct backoff *b, int64_t now, int64_t base_ms, int64_t cap_ms
 bool fault_is_transient(const struct aws_error *error);
 bool fault_is_throttle(const struct aws_error *error);
 /* `push on channel X failed: Code: message (request id R)`. out may be NULL; aws NULL: text is the
- * cause. */
+** cause. */
 void fault_text(struct chan_error *out, const struct chan *c, const char *operation,
                 const struct aws_error *aws, const char *text);
 /* Remembers a failure until an operation on the channel or a flush reports it; the first wins. */
@@ -295,7 +295,7 @@ void queue_step(struct chan *c, int64_t now);
 /* The queue is there and usable. */
 bool queue_ready(const struct chan *c);
 /* The queue has been deleted, here or by others: what waits to be sent is lost and remembered as a
- * failure. */
+** failure. */
 void queue_gone(struct chan *c);
 /* What every operation asks first: CHAN_OK, CHAN_INTERRUPTED, CHAN_DELETED or CHAN_FAILED. */
 enum chan_result queue_state(struct chan *c, const char *operation, struct chan_error *error);
@@ -373,7 +373,7 @@ enum chan_result wait_lease(struct chan *c, int64_t deadline, struct chan_lease 
  */
 
 /* Of a channel that is a stream: makes one entry of the values that wait first, in front of the
- * others. False: no memory. */
+** others. False: no memory. */
 bool stream_pack(struct chan *c);
 /* The values of a message become the held ones. */
 void stream_unpack(struct chan *c, struct message *m, int64_t now);

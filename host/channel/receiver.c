@@ -45,7 +45,7 @@ static int likely_take(const struct chan *c) {
     if (c->options.stream)
         return SQS_BATCH_MAX; /* nobody else reads it */
     /* More than one would count a receive of what nobody looks at, or take what is bound to
-     * another pop. */
+    ** another pop. */
     if (c->options.max_receives > 0 || (c->options.bounded && c->options.capacity == 0))
         return 1;
     if (gap < 0 && c->hub->quick_ops >= EVIDENCE_OPS)
@@ -147,7 +147,7 @@ static bool sent_before(const struct message *a, const struct message *b) {
 }
 
 /* A value that SQS refused in a batch and took later stands behind its followers: in front of them
- * again. */
+** again. */
 static void insert_in_order(struct message_list *list, struct message *m) {
     struct message **at = &list->first;
     while (*at && !sent_before(m, *at))
@@ -192,7 +192,7 @@ static bool is_own_value(const struct chan *c, const struct message *m) {
 }
 
 /* A message that no memory is left for is lost to us until its visibility timeout ends; nothing
- * after it may be taken. */
+** after it may be taken. */
 static void keep_messages(struct chan *c, const struct sqs_message *messages, size_t count,
                           int64_t now) {
     struct message_list list;
@@ -283,7 +283,7 @@ static void on_received(void *context, const struct aws_error *error,
 }
 
 /* Whole seconds, rounded up: what comes after the pop's own deadline waits for the next one for a
- * moment. */
+** moment. */
 static int wait_seconds(int64_t until, int64_t now) {
     if (until == CHAN_FOREVER || until - now > SQS_WAIT_MAX * 1000)
         return SQS_WAIT_MAX;
@@ -342,8 +342,8 @@ void receiver_step(struct chan *c, int64_t now) {
     if (in->held.count > 0 && !in->wanted && (leaving || now - in->touched_ms >= hold_ms(c)))
         receiver_give_back(c);
     if (in->active) {
-        /* The server may hand a message to a connection that is gone: poll_queue asks for it by the
-         * same attempt id. */
+        /* The server may hand a message to a connection that is gone: poll_queue asks for it by
+        ** the same attempt id. */
         if (leaving && c->hub->finishing && in->poll_ends - now > IDLE_POLL_MS)
             receiver_cancel(c);
         return;

@@ -39,7 +39,7 @@ static uint64_t mix(uint64_t h, const char *text) {
 }
 
 /* A name for this invocation's pushes on this channel: the same when the request runs again, never
- * the same for another. */
+** the same for another. */
 static void name_pushes(struct chan *c) {
     const struct chan_hub *hub = c->hub;
     uint64_t a = mix(mix(14695981039346656037u, hub->invocation_id), c->name);
@@ -115,7 +115,7 @@ static struct entry *new_entry(const char *data, size_t len) {
 }
 
 /* What comes while a batch is under way is seen when that ends; here, the first and what fills a
- * batch. */
+** batch. */
 static void enqueue(struct chan *c, struct entry *e) {
     struct sender *out = &c->out;
     bool first = out->count == 0, full;
@@ -331,7 +331,7 @@ done:
 }
 
 /* How long what waits may wait for company: a program that pushes in quick succession fills the
- * batch in that time, and as soon as it waits for something, nothing more will come. */
+** batch in that time, and as soon as it waits for something, nothing more will come. */
 static int64_t linger_until(const struct chan *c) {
     const struct sender *out = &c->out;
     const struct chan_hub *hub = c->hub;

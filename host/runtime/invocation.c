@@ -278,7 +278,7 @@ enum runtime_result invocation_handle(struct runtime *runtime, const struct runt
     else if (!ok)
         failure_log(&failure);
     /* What an ancestor has been told is that one's to deal with; nobody failed where the reader
-     * has left. The platform must not run the call again. */
+    ** has left. The platform must not run the call again. */
     if (!ok && (heard == BINDING_HEARD || (heard == BINDING_UNHEARD && failure.quiet))) {
         ok = true;
         buf_reset(&work.answer);
