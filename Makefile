@@ -7,7 +7,8 @@
 #   make SANITIZE=address test    the specs under ASan and UBSan
 #   make SANITIZE=thread test     the specs under TSan
 #   make fuzz SECONDS=60          each libFuzzer target for so long (clang)
-#   make bench                    every program of bench/, beside its peer
+#   make bench                    every program of bench/: medians, and floors in C that are ours
+#   make bench-peers              the same beside other people's programs (installs them in build/peers)
 #   make conformance              boto3 and the AWS CLI against the engine (installs them in build/)
 #   make valgrind                 the README's program under valgrind
 #   make deps       installs what is missing (Debian, Ubuntu)
@@ -75,7 +76,7 @@ PROGRAMS    := $(BUILD)/bootstrap $(BUILD)/awsync $(BUILD)/lua/awsync/core.so $(
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all deps run test lint format clean specs-ready fuzz bench conformance valgrind
+.PHONY: all deps run test lint format clean specs-ready fuzz bench bench-ready bench-peers conformance valgrind
 
 all: $(PROGRAMS)
 
@@ -167,10 +168,25 @@ conformance: deps
 	@$(MAKE) --no-print-directory all
 	@AWSYNC_BUILD=$(BUILD) tools/conformance
 
+# bench/tools/NAME.c is a small program of a bench; BENCH_LIBS is what it is linked with.
+BENCH_TOOLS := $(patsubst bench/tools/%.c,$(BUILD)/bench/%,$(wildcard bench/tools/*.c))
+$(BUILD)/obj/bench/tools/%.o: EXTRA_CFLAGS = $(LUA_CFLAGS)
+$(BUILD)/bench/%: $(BUILD)/obj/bench/tools/%.o
+	@mkdir -p $(@D)
+	$(LINK) $< $(BENCH_LIBS) -o $@
+
+# make bench BENCH="start codec": only those.
+BENCH ?=
+bench-ready: specs-ready bootstrap-static $(BENCH_TOOLS)
 bench: deps
-	@$(MAKE) --no-print-directory specs-ready
-	@for program in bench/*.lua; do echo "== $$program"; \
-	  LUA_CPATH="$(BUILD)/lua/?.so;$(BUILD)/spec/?.so;;" $(LUA) $$program; done
+	@$(MAKE) --no-print-directory bench-ready
+	@AWSYNC_BUILD=$(BUILD) tools/bench $(BENCH)
+
+# Each bench/peers/NAME/install is told where to put its party: nothing of it is ours.
+bench-peers: deps
+	@$(MAKE) --no-print-directory bench-ready
+	@set -e; for install in bench/peers/*/install; do $$install build/peers; done
+	@AWSYNC_BUILD=$(BUILD) BENCH_PEERS=1 tools/bench $(BENCH)
 
 valgrind: all
 	@AWSYNC_BUILD=$(BUILD) tools/valgrind examples/squares.lua

@@ -1,5 +1,7 @@
 -- The codec against lua-cjson on the same plain data, and its figures for tagged data.
--- Usage: lua5.4 bench/codec.lua [SECONDS per figure]; LUA_CPATH leads to the build's lua/ or spec/ folder.
+-- Usage: lua5.4 bench/codec.lua [SECONDS per run]; LUA_CPATH leads to the build's lua/ or spec/ folder.
+local frame = require "bench.support.frame"
+
 local function find_codec()
   for _, name in ipairs { "awsync.core", "probe.codec" } do
     local found, module = pcall(require, name)
@@ -10,7 +12,7 @@ end
 
 local codec, codec_name = find_codec()
 local cjson = require "cjson"
-local seconds = tonumber(arg and arg[1]) or 0.5
+local seconds = tonumber(arg and arg[1]) or 0.05
 math.randomseed(1)
 
 local function fill(n, f)
@@ -59,45 +61,57 @@ local tagged = {
   { "closures", fill(500, function(i) return function() return i end end) },
 }
 
--- Bytes per second of f, which handles size bytes each time: the best of three.
+-- Megabytes per second of f, which handles size bytes each time.
 local function speed(size, f, ...)
-  local best = 0
-  for _ = 1, 3 do
-    collectgarbage()
-    local count, start = 0, os.clock()
-    repeat
-      f(...)
-      count = count + 1
-    until os.clock() - start >= seconds / 3
-    best = math.max(best, count * size / (os.clock() - start))
-  end
-  return best / 1e6
+  collectgarbage()
+  local count, start = 0, os.clock()
+  repeat
+    f(...)
+    count = count + 1
+  until os.clock() - start >= seconds
+  return { speed = count * size / (os.clock() - start) / 1e6 }
 end
 
-print(("%s and cjson %s, MB/s of the text that each writes or reads"):format(codec_name, cjson._VERSION))
+local function race(size, ours, theirs, value, their_value)
+  local figures = frame.race {
+    { name = "ours", run = function() return speed(size, ours, value) end },
+    { name = "cjson", run = function() return speed(size, theirs, their_value) end },
+  }
+  return figures.ours.speed.median, figures.cjson.speed.median
+end
+
+frame.note("%s and cjson %s, MB/s of the text that each writes or reads", codec_name, cjson._VERSION)
 local heading = "%-22s %9s %10s %8s %6s   %8s %8s %6s"
-print(heading:format("", "bytes", "encode", "cjson", "ratio", "decode", "cjson", "ratio"))
-local encode_product, decode_product = 1, 1
+frame.note(heading, "", "bytes", "encode", "cjson", "ratio", "decode", "cjson", "ratio")
+local encode_ours, encode_cjson, decode_ours, decode_cjson = 1, 1, 1, 1
 for _, case in ipairs(plain) do
   local name, value = case[1], case[2]
   local mine, theirs = codec.encode(value), cjson.encode(value)
   -- Of the same value: bytes are those of our text for both, so that the ratio is one of time.
-  local e, ce = speed(#mine, codec.encode, value), speed(#mine, cjson.encode, value)
-  local d, cd = speed(#mine, codec.decode, mine), speed(#mine, cjson.decode, theirs)
-  encode_product, decode_product = encode_product * e / ce, decode_product * d / cd
-  print(("%-22s %9d %10.1f %8.1f %6.2f   %8.1f %8.1f %6.2f"):format(name, #mine, e, ce, e / ce, d, cd, d / cd))
+  local e, ce = race(#mine, codec.encode, cjson.encode, value, value)
+  local d, cd = race(#mine, codec.decode, cjson.decode, mine, theirs)
+  encode_ours, encode_cjson = encode_ours * e ^ (1 / #plain), encode_cjson * ce ^ (1 / #plain)
+  decode_ours, decode_cjson = decode_ours * d ^ (1 / #plain), decode_cjson * cd ^ (1 / #plain)
+  frame.note("%-22s %9d %10.1f %8.1f %6.2f   %8.1f %8.1f %6.2f", name, #mine, e, ce, e / ce, d, cd, d / cd)
 end
-print(("%-22s %9s %10s %8s %6.2f   %8s %8s %6.2f"):format("geometric mean", "", "", "",
-  encode_product ^ (1 / #plain), "", "", decode_product ^ (1 / #plain)))
 
 local signed = codec_name == "probe.codec" and { key = ("k"):rep(32) } or nil
 for _, case in ipairs(tagged) do
   local name, value = case[1], case[2]
   local good, mine = pcall(codec.encode, value, signed)
   if good then
-    print(("%-22s %9d %10.1f %8s %6s   %8.1f"):format(name, #mine, speed(#mine, codec.encode, value, signed), "", "",
-      speed(#mine, codec.decode, mine, signed)))
+    frame.note("%-22s %9d %10.1f %8s %6s   %8.1f", name, #mine, speed(#mine, codec.encode, value, signed).speed, "", "",
+      speed(#mine, codec.decode, mine, signed).speed)
   else
-    print(("%-22s %s"):format(name, mine))
+    frame.note("%-22s %s", name, mine)
   end
 end
+
+local function row(what, ours, theirs)
+  frame.row { bench = ("codec: %s, geometric mean of %d kinds of data"):format(what, #plain), unit = "MB/s",
+    better = "more", words = { "quicker", "slower" }, ours = ours, peer = theirs, peer_name = "lua-cjson",
+    goal = { ahead = true } }
+end
+row("encode", encode_ours, encode_cjson)
+row("decode", decode_ours, decode_cjson)
+frame.finish()
