@@ -60,7 +60,7 @@ static void check_runtime(struct doctor *d) {
     char path[PATH_MAX], why[REASON];
     struct buf data;
     enum elf_arch arch;
-    cli_static_bootstrap(path, sizeof path);
+    cli_static_bootstrap(path, sizeof path, NULL);
     buf_init(&data, PACKAGE_UNPACKED_MAX);
     if (path[0] == '\0' || !cli_read_file(&data, path))
         say(d, "runtime", "install awsync anew, or build it by `make bootstrap-static`",

@@ -38,11 +38,15 @@ bool cli_lua_folder(char *out, size_t size) {
     return false;
 }
 
-void cli_static_bootstrap(char *out, size_t size) {
-    static const char *const places[] = {"static/bootstrap", "bootstrap"};
-    char self[PATH_MAX];
+void cli_static_bootstrap(char *out, size_t size, const char *arch) {
+    char self[PATH_MAX], other[64] = "";
+    if (arch != NULL) /* where `make bootstrap-static ARCH=` leaves one for another machine */
+        snprintf(other, sizeof other, "static/%s/bootstrap", arch);
+    const char *const places[] = {other, "static/bootstrap", "bootstrap"};
     if (cli_self_folder(self, sizeof self))
         for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+            if (places[i][0] == '\0')
+                continue;
             snprintf(out, size, "%s/%s", self, places[i]);
             if (access(out, R_OK) == 0)
                 return;
@@ -57,8 +61,13 @@ static bool find_cjson(char *out, size_t size, enum elf_arch arch) {
     char self[PATH_MAX] = "";
     cli_self_folder(self, sizeof self);
     const char *const places[][2] = {
-        {self, "lua"},       {self, "../lib/lua/5.4"},  {"/usr/local/lib", "lua/5.4"},
-        {debian, "lua/5.4"}, {"/usr/lib64", "lua/5.4"}, {"/usr/lib", "lua/5.4"},
+        {self, arch == ELF_ARCH_ARM64 ? "static/arm64" : "static/x86_64"},
+        {self, "lua"},
+        {self, "../lib/lua/5.4"},
+        {"/usr/local/lib", "lua/5.4"},
+        {debian, "lua/5.4"},
+        {"/usr/lib64", "lua/5.4"},
+        {"/usr/lib", "lua/5.4"},
     };
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         snprintf(out, size, "%s/%s/cjson.so", places[i][0], places[i][1]);
@@ -292,7 +301,7 @@ static bool add_bootstrap(struct archive *archive, const struct package_options 
     if (options->bootstrap != NULL)
         snprintf(path, sizeof path, "%s", options->bootstrap);
     else
-        cli_static_bootstrap(path, sizeof path);
+        cli_static_bootstrap(path, sizeof path, options->arch);
     if (path[0] == '\0') {
         cli_error("there is no bootstrap beside this program: build it by `make bootstrap-static` "
                   "and name it by --bootstrap");
@@ -302,8 +311,8 @@ static bool add_bootstrap(struct archive *archive, const struct package_options 
     if (!read_into(&data, path))
         return false;
     if (!cli_check_elf(path, &data, options->arch, NULL, arch, why, sizeof why)) {
-        cli_error("%s; `make bootstrap-static` builds one that Lambda runs (on a machine of its "
-                  "architecture), --bootstrap PATH names it",
+        cli_error("%s; `make bootstrap-static` builds one that Lambda runs (ARCH=arm64 for the "
+                  "other architecture), --bootstrap PATH names it",
                   why);
         buf_free(&data);
         return false;

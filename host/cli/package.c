@@ -22,7 +22,7 @@ static const char help[] =
     "program,\n"
     "which is made where it is missing. The same input gives the same bytes.\n\n"
     "  --output PATH      the zip (function.zip), for its owner's eyes: the key is in it\n"
-    "  --arch ARCH        refuse another architecture; without it that of the bootstrap is taken\n"
+    "  --arch ARCH        for this architecture, and no other; without it that of the bootstrap\n"
     "  --bootstrap PATH   the static runtime (`make bootstrap-static`), else the one of this "
     "installation\n\n"
     "Exit status: 0; 1 when there can be no such package; 2 for wrong usage.\n";

@@ -95,8 +95,8 @@ void package_free(struct package *package);
 bool cli_self_folder(char *out, size_t size);
 /* The folder that holds awsync.lua, from this program's own place. */
 bool cli_lua_folder(char *out, size_t size);
-/* The bootstrap that a package would get; "" when there is none. */
-void cli_static_bootstrap(char *out, size_t size);
+/* The bootstrap that a package for arch (NULL: this machine's) would get; "" when there is none. */
+void cli_static_bootstrap(char *out, size_t size, const char *arch);
 /* False, with the reason, when Lambda could not run this file. archive: where libraries may lie
 ** that it needs; NULL: nowhere. arch NULL: any that Lambda has; *found (may be NULL) gets it. */
 bool cli_check_elf(const char *path, const struct buf *data, const char *arch,
