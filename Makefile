@@ -174,6 +174,7 @@ $(BUILD)/obj/bench/tools/%.o: EXTRA_CFLAGS = $(LUA_CFLAGS)
 $(BUILD)/bench/%: $(BUILD)/obj/bench/tools/%.o
 	@mkdir -p $(@D)
 	$(LINK) $< $(BENCH_LIBS) -o $@
+$(BUILD)/bench/floor $(BUILD)/bench/floor_lua: BENCH_LIBS = -static $(LUA_LIBS) -lm -Wl,--no-warnings
 
 # make bench BENCH="start codec": only those.
 BENCH ?=

@@ -82,7 +82,8 @@ local function judge(row)
   local ratio_text = ""
   if ratio then
     local factor = ratio <= 1 and 1 / ratio or ratio
-    ratio_text = ("%sx %s"):format(factor >= 10 and short(factor) or ("%.2f"):format(factor), ratio <= 1 and good or bad)
+    local form = factor >= 100 and "%.0fx %s" or factor >= 10 and "%.1fx %s" or "%.2fx %s"
+    ratio_text = form:format(factor, ratio <= 1 and good or bad)
   end
   local goal, text, met = row.goal or {}, {}, true
   local function wanted(met_now, form, ...)
