@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "host/base/buf.h"
+#include "host/cli/flags.h"
 #include "host/engine/engine.h"
 #include "host/engine/fault.h"
 
@@ -41,6 +42,9 @@ struct cli_options {
     int concurrency, memory_mb, timeout_s, port;
     int retries, event_age_s, reserved; /* of asynchronous events; 0: the engine's defaults */
     const char *on_failure;             /* name of a queue; NULL: none */
+    const char *bootstrap;              /* command of the workers; NULL: the runtime for Lua */
+    const char *handler;                /* _HANDLER; NULL: `main` of the file */
+    struct cli_texts env;               /* NAME=value for the workers, checked */
     bool quiet, help, stats, watch;
     bool faulty; /* fault was given */
     struct fault_spec fault;
@@ -51,20 +55,34 @@ enum cli_accepts { CLI_EVENT = 1, CLI_PORT = 2, CLI_ASYNC = 4 };
 ** options that are not common to all commands there are (CLI_EVENT | CLI_PORT | CLI_ASYNC). */
 bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned accepts);
 
-/* --- program.c: a Lua file as a function ------------------------------------------------------ */
+/* True for NAME=value, or NAME alone, with a name that Lambda takes for a variable of a function and
+** a value in UTF-8. False: the message, which names --env, is written. */
+bool cli_variable_check(const char *item);
+
+/* --- command.c: a runtime of the user's own --------------------------------------------------- */
+
+/* The words of text, ended by NULL, as a shell reads them: blanks part them but within '...', "..."
+** or behind a backslash; nothing is expanded. The first becomes the absolute path of a program
+** that can be run, looked for in the PATH when it has no slash. NULL: the message is written. Free
+** by cli_command_free, which allows NULL. */
+char **cli_command_read(const char *text);
+void cli_command_free(char **words);
+
+/* --- program.c: a file as a function ---------------------------------------------------------- */
 
 struct cli_program {
     char *root;         /* folder of the file, absolute: LAMBDA_TASK_ROOT */
     char *handler;      /* `squares.main` */
     char name[65];      /* name of the function: `squares` */
-    char *bootstrap;    /* path of the runtime */
+    char **command;     /* of a worker, ended by NULL; the first is the path of the runtime */
     char **environment; /* NAME=value for the workers, ended by NULL */
     char run[17];       /* id of this run */
 };
-/* False when the file or the runtime is not there; the message is written. Free by
+/* Reads file, bootstrap, handler and env of the options. Without bootstrap the file must be Lua, with
+** it may be any. False when the file or the runtime is not there; the message is written. Free by
 ** cli_program_free, also then. */
-bool cli_program_open(struct cli_program *out, const char *file);
-/* The same for root, handler and name alone: for programs that run elsewhere. */
+bool cli_program_open(struct cli_program *out, const struct cli_options *options);
+/* The same for root, handler and name alone, of a Lua file: for programs that run elsewhere. */
 bool cli_program_locate(struct cli_program *out, const char *file);
 /* Wipes what is secret. */
 void cli_program_free(struct cli_program *program);

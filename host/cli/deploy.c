@@ -79,20 +79,9 @@ static bool read_options(struct deploy *d, int argc, char **argv, bool *asked) {
         cli_error("%s; see `awsync deploy --help`", wrong);
         return false;
     }
-    for (size_t i = 0; i < d->env.count; i++) {
-        size_t len = strcspn(d->env.items[i], "=");
-        if (len < 2 ||
-            strspn(d->env.items[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                    "0123456789_") != len ||
-            strchr("0123456789_", d->env.items[i][0]) != NULL) {
-            cli_error("--env takes NAME=VALUE, with a NAME of two or more letters, digits and _");
+    for (size_t i = 0; i < d->env.count; i++)
+        if (!cli_variable_check(d->env.items[i]))
             return false;
-        }
-        if (!json_utf8_valid(d->env.items[i], strlen(d->env.items[i]))) {
-            cli_error("--env: the value of %.*s is not UTF-8", (int)len, d->env.items[i]);
-            return false;
-        }
-    }
     if (d->role != NULL && strncmp(d->role, "arn:", 4) != 0) {
         cli_error("--role takes the ARN of a role, not \"%s\"", d->role);
         return false;

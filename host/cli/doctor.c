@@ -99,7 +99,7 @@ static void check_key(struct doctor *d, const char *folder) {
 static bool check_program(struct doctor *d, const char *file) {
     struct cli_program program;
     char error[REASON];
-    bool there = cli_program_open(&program, file);
+    bool there = cli_program_open(&program, &(struct cli_options){.file = file});
     if (there) {
         bool loads = cli_loads(&program, error, sizeof error);
         error[loads ? 0 : strcspn(error, "\n")] = '\0'; /* `module 'x' not found:` goes on */

@@ -50,7 +50,6 @@ static pid_t spawn(const struct cli_program *program, int port) {
         count++;
     char *own[OWN_VARIABLES] = {NULL};
     char **all = calloc(count + OWN_VARIABLES + 1, sizeof *all);
-    char *argv[] = {program->bootstrap, NULL};
     pid_t child = -1;
     posix_spawn_file_actions_t actions;
     if (all == NULL || posix_spawn_file_actions_init(&actions) != 0) {
@@ -65,7 +64,7 @@ static pid_t spawn(const struct cli_program *program, int port) {
             own[i] = NULL;
         all[count + i] = own[i];
     }
-    if (!ok || posix_spawn(&child, program->bootstrap, &actions, NULL, argv, all) != 0)
+    if (!ok || posix_spawn(&child, program->command[0], &actions, NULL, program->command, all) != 0)
         child = -1;
     posix_spawn_file_actions_destroy(&actions);
     for (size_t i = 0; i < OWN_VARIABLES; i++)
@@ -149,7 +148,7 @@ bool cli_loads(const struct cli_program *program, char *error, size_t error_size
     pid_t child = listener >= 0 ? spawn(program, port) : -1;
     bool loads = false;
     if (child < 0) {
-        snprintf(error, error_size, "%s cannot be started", program->bootstrap);
+        snprintf(error, error_size, "%s cannot be started", program->command[0]);
         goto done;
     }
     loads = wait_for_word(listener, &child, error, error_size);

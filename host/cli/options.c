@@ -40,18 +40,44 @@ static bool read_queue_name(const char *text, const char **out) {
     return true;
 }
 
+static bool read_variable(const char *text, struct cli_texts *out) {
+    if (!cli_variable_check(text))
+        return false;
+    if (strchr(text, '=') == NULL) {
+        cli_error("--env takes NAME=VALUE, not \"%s\"", text);
+        return false;
+    }
+    if (out->count == CLI_TEXTS_MAX) {
+        cli_error("--env can be given %d times at most", CLI_TEXTS_MAX);
+        return false;
+    }
+    out->items[out->count++] = text;
+    return true;
+}
+
 enum { DEFAULT_TIMEOUT_S = 60, DEFAULT_MEMORY_MB = 128, DEFAULT_CONCURRENCY = 1000 };
 
 bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned accepts) {
     static const struct option all[] = {
-        {"event", required_argument, NULL, 'e'},    {"concurrency", required_argument, NULL, 'c'},
-        {"memory", required_argument, NULL, 'm'},   {"timeout", required_argument, NULL, 't'},
-        {"quiet", no_argument, NULL, 'q'},          {"port", required_argument, NULL, 'p'},
-        {"stats", no_argument, NULL, 's'},          {"fault", required_argument, NULL, 'f'},
-        {"retries", required_argument, NULL, 'r'},  {"event-age", required_argument, NULL, 'a'},
-        {"reserved", required_argument, NULL, 'R'}, {"on-failure", required_argument, NULL, 'F'},
-        {"watch", no_argument, NULL, 'w'},          {"event-from", required_argument, NULL, 'E'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+        {"event", required_argument, NULL, 'e'},
+        {"concurrency", required_argument, NULL, 'c'},
+        {"memory", required_argument, NULL, 'm'},
+        {"timeout", required_argument, NULL, 't'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"port", required_argument, NULL, 'p'},
+        {"stats", no_argument, NULL, 's'},
+        {"fault", required_argument, NULL, 'f'},
+        {"retries", required_argument, NULL, 'r'},
+        {"event-age", required_argument, NULL, 'a'},
+        {"reserved", required_argument, NULL, 'R'},
+        {"on-failure", required_argument, NULL, 'F'},
+        {"watch", no_argument, NULL, 'w'},
+        {"event-from", required_argument, NULL, 'E'},
+        {"bootstrap", required_argument, NULL, 'b'},
+        {"handler", required_argument, NULL, 'H'},
+        {"env", required_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     *out = (struct cli_options){.concurrency = DEFAULT_CONCURRENCY,
                                 .memory_mb = DEFAULT_MEMORY_MB,
@@ -120,6 +146,16 @@ bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned a
         case 'F':
             ok = (accepts & CLI_ASYNC) != 0;
             if (ok && !read_queue_name(optarg, &out->on_failure))
+                return false;
+            break;
+        case 'b':
+            out->bootstrap = optarg;
+            break;
+        case 'H':
+            out->handler = optarg;
+            break;
+        case 'V':
+            if (!read_variable(optarg, &out->env))
                 return false;
             break;
         case 'h':

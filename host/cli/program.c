@@ -1,4 +1,4 @@
-/* A Lua file as a function: its folder, its handler, its name, the runtime that loads it. */
+/* A file as a function: its folder, its handler, its name, the runtime that loads it. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,8 +17,8 @@ extern char **environ;
 
 enum { EVENT_MAX = 6291456 };
 
-/* The runtime lies beside this program. */
-static char *find_bootstrap(void) {
+/* The runtime for Lua lies beside this program. */
+static char **find_bootstrap(void) {
     char self[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
     if (len < 0)
@@ -36,7 +36,12 @@ static char *find_bootstrap(void) {
         free(path);
         return NULL;
     }
-    return path;
+    char **command = calloc(2, sizeof *command);
+    if (command != NULL)
+        command[0] = path;
+    else
+        free(path);
+    return command;
 }
 
 /* Function names of Lambda are [a-zA-Z0-9-_]{1,64}. */
@@ -84,11 +89,11 @@ static char *key_variable(void) {
     return variable;
 }
 
-static bool make_environment(struct cli_program *out) {
+static bool make_environment(struct cli_program *out, const struct cli_texts *more) {
     size_t count = 0;
     while (environ[count] != NULL)
         count++;
-    out->environment = calloc(count + 3, sizeof *out->environment);
+    out->environment = calloc(count + more->count + 3, sizeof *out->environment);
     if (out->environment == NULL)
         return false;
     size_t n = 0;
@@ -102,10 +107,13 @@ static bool make_environment(struct cli_program *out) {
         out->environment[n] = NULL;
         return false;
     }
+    for (size_t i = 0; i < more->count; i++)
+        if ((out->environment[++n] = strdup(more->items[i])) == NULL)
+            return false;
     return true;
 }
 
-bool cli_program_locate(struct cli_program *out, const char *file) {
+static bool locate(struct cli_program *out, const char *file, bool lua) {
     *out = (struct cli_program){0};
     struct stat info;
     char path[PATH_MAX];
@@ -115,8 +123,13 @@ bool cli_program_locate(struct cli_program *out, const char *file) {
     }
     char *slash = strrchr(path, '/');
     char *base = slash + 1;
-    size_t len = strlen(base);
-    if (S_ISDIR(info.st_mode) || len <= 4 || strcmp(base + len - 4, ".lua") != 0) {
+    const char *end = strrchr(base, '.');
+    size_t len = end != NULL && end > base ? (size_t)(end - base) : strlen(base);
+    if (S_ISDIR(info.st_mode)) {
+        cli_error("%s: %s", file, strerror(EISDIR));
+        return false;
+    }
+    if (lua && strcmp(base + len, ".lua") != 0) {
         cli_error("%s: not a Lua file; its name has to end in .lua", file);
         return false;
     }
@@ -124,7 +137,6 @@ bool cli_program_locate(struct cli_program *out, const char *file) {
         cli_error("%s: %s", file, strerror(errno));
         return false;
     }
-    len -= 4;
     function_name(out->name, base, len);
     if (asprintf(&out->handler, "%.*s.main", (int)len, base) < 0)
         out->handler = NULL;
@@ -137,22 +149,31 @@ bool cli_program_locate(struct cli_program *out, const char *file) {
     return true;
 }
 
-bool cli_program_open(struct cli_program *out, const char *file) {
-    if (!cli_program_locate(out, file))
+bool cli_program_locate(struct cli_program *out, const char *file) {
+    return locate(out, file, true);
+}
+
+bool cli_program_open(struct cli_program *out, const struct cli_options *options) {
+    const char *custom = options->bootstrap;
+    if (!locate(out, options->file, custom == NULL))
         return false;
+    if (options->handler != NULL) {
+        free(out->handler);
+        out->handler = strdup(options->handler);
+    }
     random_name(out->run, 8);
-    if (!make_environment(out)) {
+    if (out->handler == NULL || !make_environment(out, &options->env)) {
         cli_error("out of memory");
         return false;
     }
-    out->bootstrap = find_bootstrap();
-    return out->bootstrap != NULL;
+    out->command = custom != NULL ? cli_command_read(custom) : find_bootstrap();
+    return out->command != NULL;
 }
 
 void cli_program_free(struct cli_program *program) {
     free(program->root);
     free(program->handler);
-    free(program->bootstrap);
+    cli_command_free(program->command);
     for (char **v = program->environment; v != NULL && *v != NULL; v++)
         secret_free(*v);
     free(program->environment);

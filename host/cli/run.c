@@ -12,8 +12,9 @@
 
 static const char help[] =
     "usage: awsync run FILE [--event JSON | --event @FILE | --event-from SERVICE] [--watch]\n"
-    "                  [--concurrency N] [--memory MB] [--timeout SECONDS] [--stats] [--fault "
-    "SPEC] [--quiet]\n\n"
+    "                  [--concurrency N] [--memory MB] [--timeout SECONDS] [--handler H] "
+    "[--env NAME=VALUE]...\n"
+    "                  [--bootstrap CMD] [--stats] [--fault SPEC] [--quiet]\n\n"
     "Runs the program FILE on a local AWS of its own: `main` in one process, each spawned function "
     "in another,\n"
     "values over signed HTTP. The answer goes to standard output, logs go to standard error.\n\n"
@@ -27,6 +28,11 @@ static const char help[] =
     "  --concurrency N    most workers at once (1000)\n"
     "  --memory MB        memory of a worker, 128 to 10240 (128)\n"
     "  --timeout SECONDS  longest life of an invocation, 1 to 900 (60)\n"
+    "  --handler H        _HANDLER of the workers, `file.function` (main of FILE)\n"
+    "  --env NAME=VALUE   a variable of the workers; may be given several times\n"
+    "  --bootstrap CMD    the workers run CMD, a program that speaks the Runtime API, with its "
+    "arguments,\n"
+    "                     instead of the runtime for Lua; FILE may be any file then\n"
     "  --stats            at the end, requests and billed time with an estimate of their cost on "
     "standard error\n"
     "  --fault SPEC       inject faults into calls of SQS and Lambda: "
@@ -162,7 +168,7 @@ int cli_run(int argc, char **argv) {
     if (options.watch)
         return cli_watch(argc, argv, options.file);
     int status = CLI_USAGE;
-    if (!cli_program_open(&program, options.file) ||
+    if (!cli_program_open(&program, &options) ||
         !(options.event_from != NULL ? cli_fixture_read(&event, options.event_from)
                                      : cli_event_read(&event, options.event)))
         goto done;

@@ -7,7 +7,8 @@
 static const char help[] =
     "usage: awsync serve FILE [--port N] [--concurrency N] [--memory MB] [--timeout SECONDS]\n"
     "                    [--retries N] [--event-age SECONDS] [--reserved N] [--on-failure QUEUE]\n"
-    "                    [--stats] [--fault SPEC] [--quiet]\n\n"
+    "                    [--handler H] [--env NAME=VALUE]... [--bootstrap CMD] [--stats] "
+    "[--fault SPEC] [--quiet]\n\n"
     "Starts a local AWS (SQS, Lambda, STS) on 127.0.0.1 with FILE as a Lambda function named after "
     "it, prints\n"
     "`export NAME=value` lines by which any AWS client reaches it, and runs until SIGINT or "
@@ -23,6 +24,11 @@ static const char help[] =
     "  --reserved N       reserved concurrency, 1 to 900 (none)\n"
     "  --on-failure QUEUE standard queue, yours to create, for the records of events that failed\n"
     "                     (these four are settable by Lambda's API too)\n"
+    "  --handler H        _HANDLER of the workers, `file.function` (main of FILE)\n"
+    "  --env NAME=VALUE   a variable of the workers; may be given several times\n"
+    "  --bootstrap CMD    the workers run CMD, a program that speaks the Runtime API, with its "
+    "arguments,\n"
+    "                     instead of the runtime for Lua; FILE may be any file then\n"
     "  --stats            at the end, requests and billed time with an estimate of their cost on "
     "standard error\n"
     "  --fault SPEC       inject faults into calls of SQS and Lambda: "
@@ -54,7 +60,7 @@ int cli_serve(int argc, char **argv) {
         return CLI_OK;
     }
     int status = CLI_USAGE;
-    if (!cli_program_open(&program, options.file))
+    if (!cli_program_open(&program, &options))
         goto done;
     status = CLI_FAILED;
     if (!cli_session_start(&session, &options, &program))

@@ -42,13 +42,12 @@ bool cli_session_start(struct cli_session *session, const struct cli_options *op
         cli_error("signalfd: %s", strerror(errno));
         return false;
     }
-    const char *command[] = {program->bootstrap, NULL};
     struct engine_options engine = {
         .port = options->port,
         .log = log_line,
         .log_context = session,
         .function_name = program->name,
-        .command = command,
+        .command = (const char *const *)program->command,
         .task_root = program->root,
         .handler = program->handler,
         .environment = (const char *const *)program->environment,
