@@ -1,36 +1,12 @@
--- The channel room: bounded channels and their credits, over an SQS in memory (spec/probe/channel*.h).
-local probe = require "probe.channel"
-
-local server, hubs
-
-local function serve(options)
-  server = probe.server(options or {})
-end
-
-local function new_hub(id)
-  local hub = server:hub()
-  hub:begin(id or ("inv-" .. #hubs), "r1", "square", 4102444800000)
-  hubs[#hubs + 1] = hub
-  return hub
-end
-
-local function why(_, reason) return reason end
-
-local function pick(hub, cases, timeout)
-  local which, v, result = hub:select(cases, timeout)
-  return { which, v, result }
-end
+-- The channel room: bounded channels and their credits, over an SQS in memory.
+local room = require "spec.support.channels"
+local probe, server, serve, new_hub = room.probe, room.server, room.serve, room.new_hub
+local why, pick, queue = room.why, room.pick, room.queue
 
 local function numbers(n)
   local t = {}
   for i = 1, n do t[i] = i end
   return t
-end
-
-local function queue(name)
-  for _, q in ipairs(server:queues()) do
-    if q.name == name then return q end
-  end
 end
 
 local function credits_of(c) return (c:name():gsub("%.fifo$", "-credits.fifo")) end
@@ -42,12 +18,8 @@ local function fill(c, wait)
   return n
 end
 
-before_each(function() hubs = {} end)
-after_each(function()
-  local _, broken = server:log()
-  for _, hub in ipairs(hubs) do hub:free() end
-  assert.is_nil(broken)
-end)
+before_each(room.begin)
+after_each(room.finish)
 
 describe("a bounded channel", function()
   it("has a companion with a credit for each place, gone with the channel", function()

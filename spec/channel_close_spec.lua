@@ -1,56 +1,10 @@
--- The channel room: close and the end mark, the length, and select, over an SQS in memory (spec/probe/channel*.h).
-local probe = require "probe.channel"
+-- The channel room: close and the end mark, the length, and select, over an SQS in memory.
+local room = require "spec.support.channels"
+local probe, server, serve, new_hub, count = room.probe, room.server, room.serve, room.new_hub, room.count
+local why, pick, drain, numbers = room.why, room.pick, room.drain, room.numbers
 
-local server, hubs
-
-local function serve(options)
-  server = probe.server(options or {})
-end
-
-local function new_hub(id)
-  local hub = server:hub()
-  hub:begin(id or ("inv-" .. #hubs), "r1", "square", 4102444800000)
-  hubs[#hubs + 1] = hub
-  return hub
-end
-
-local function count(op, match)
-  local n = 0
-  for _, call in ipairs((server:log())) do
-    if call.op == op and (not match or match(call)) then n = n + 1 end
-  end
-  return n
-end
-
-local function pick(hub, cases, timeout)
-  local which, v, result = hub:select(cases, timeout)
-  return { which, v, result }
-end
-
-local function why(_, reason) return reason end
-
--- What comes until the end, and how it ended.
-local function drain(chan, timeout)
-  local got = {}
-  while true do
-    local v, reason = chan:pop(timeout or 5)
-    if not v then return got, reason end
-    got[#got + 1] = v
-  end
-end
-
-local function numbers(n)
-  local t = {}
-  for i = 1, n do t[i] = tostring(i) end
-  return t
-end
-
-before_each(function() hubs = {} end)
-after_each(function()
-  local _, broken = server:log()
-  for _, hub in ipairs(hubs) do hub:free() end
-  assert.is_nil(broken)
-end)
+before_each(room.begin)
+after_each(room.finish)
 
 describe("a closed channel", function()
   it("gives what was pushed before, then its end, to every receiver, as often as it is asked", function()

@@ -11,6 +11,7 @@ enum { ABORT_MS = 2000 };
 void chan_abort(struct chan *c) {
     if (sender_drop(c) && !c->hub->dead)
         fault_remember(c, "push", NULL, "the time was up before it was acknowledged");
+    turn_end(&c->deletion);
     ack_drop(c);
     receiver_drop(c);
     c->offers.out = false;
@@ -95,6 +96,7 @@ static void forget(struct chan_hub *hub) {
         c->forgotten = true;
         c->life = LIFE_GONE;
         c->made = c->deleting = false;
+        turn_end(&c->deletion);
         fault_forget(c);
         c->offers.out = false;
         stream_forget_seen(c);
@@ -110,8 +112,8 @@ enum chan_result chan_hub_finish(struct chan_hub *hub, int64_t deadline, struct 
     pthread_mutex_lock(&hub->lock);
     hub->finishing = true;
     for (struct chan *c = hub->all; c; c = c->next)
-        if (c->made)
-            c->deleting = true;
+        if (c->made && !c->deleting)
+            queue_doom(c);
     for (struct chan *c = hub->all, *next; c; c = next) {
         next = c->next;
         hub_mark(c);

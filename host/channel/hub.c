@@ -231,6 +231,7 @@ static void free_chan(struct chan *c) {
     hub_count(&c->out.lingering, false, &hub->lingering);
     remove_url(c);
     fault_forget(c);
+    turn_end(&c->deletion);
     sender_drop(c);
     receiver_drop(c);
     ack_drop(c);

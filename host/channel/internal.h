@@ -57,8 +57,22 @@ struct request {
     bool cancelled;
 };
 
+/* What a place in the line of all that this process pushes means: turn.c. */
+enum turn_kind {
+    TURN_PASSES, /* goes as soon as its channel can */
+    TURN_WAITS,  /* goes when nothing is before it */
+    TURN_DELETES, /* no entry but the deletion of a queue; leaves the line when nothing is before it */
+};
+struct turn {
+    struct turn *before, *after;
+    struct chan *c;
+    enum turn_kind kind;
+    bool taken; /* it has a place; all else counts only then */
+};
+
 struct entry { /* a value on its way out */
     struct entry *next;
+    struct turn turn;
     size_t len;
     bool end;    /* the end mark */
     bool packed; /* many values of a stream */
@@ -175,12 +189,13 @@ struct chan {
     bool counted_sending, counted_busy;
 
     enum life life;
-    bool made;      /* by this invocation */
-    bool deleting;  /* by this process */
-    bool closing;   /* by this process */
-    bool worked;    /* the queue has answered before */
-    bool maybe;     /* making or deleting it failed, but may have had its effect */
-    bool life_call; /* CreateQueue, GetQueueUrl or DeleteQueue is under way */
+    bool made;            /* by this invocation */
+    bool deleting;        /* by this process */
+    struct turn deletion; /* its place */
+    bool closing;         /* by this process */
+    bool worked;          /* the queue has answered before */
+    bool maybe;           /* making or deleting it failed, but may have had its effect */
+    bool life_call;       /* CreateQueue, GetQueueUrl or DeleteQueue is under way */
     struct request life_request;
     int64_t born_ms; /* made, or first used; 0: not yet */
     struct backoff life_backoff;
@@ -217,6 +232,7 @@ struct chan_hub {
     struct chan *buckets[URL_BUCKETS];
     struct chan *dirty;
     struct chan *failed, **failed_end;
+    struct turn *first_turn, *last_turn;
     bool posted, interrupted, dead, finishing, aborting;
     unsigned flushing;
     size_t chans, sending, busy;
@@ -261,6 +277,18 @@ void hub_unlock(struct chan_hub *hub);
 void hub_op_begin(struct chan_hub *hub);
 void hub_op_end(struct chan_hub *hub);
 
+/* --- turn.c ----------------------------------------------------------------------------------- */
+
+/* At the end of the line. A deletion gets no place where nobody is before it; one that has a place
+** keeps it. */
+void turn_take(struct turn *t, struct chan *c, enum turn_kind kind);
+/* Leaves the line; marks the channel whose turn has come by that. Without a place: nothing. */
+void turn_end(struct turn *t);
+/* by gets the place of t. */
+void turn_replace(struct turn *by, struct turn *t);
+/* Nothing that it has to wait for is before it. */
+bool turn_has_come(const struct turn *t);
+
 /* --- finish.c --------------------------------------------------------------------------------- */
 
 /* Drops all work that waits and cancels what is under way. */
@@ -294,6 +322,8 @@ void fault_forget(struct chan *c);
 void queue_step(struct chan *c, int64_t now);
 /* The queue is there and usable. */
 bool queue_ready(const struct chan *c);
+/* Deletes the queue when everything that was pushed before, on any channel, has arrived. */
+void queue_doom(struct chan *c);
 /* The queue has been deleted, here or by others: what waits to be sent is lost and remembered as a
 ** failure. */
 void queue_gone(struct chan *c);

@@ -235,6 +235,11 @@ enum chan_result chan_url(struct chan *c, int64_t deadline, const char **url_out
     return result;
 }
 
+void queue_doom(struct chan *c) {
+    c->deleting = true;
+    turn_take(&c->deletion, c, TURN_DELETES);
+}
+
 enum chan_result chan_delete(struct chan *c, struct chan_error *error) {
     struct chan_hub *hub = c->hub;
     enum chan_result result = CHAN_OK;
@@ -244,11 +249,11 @@ enum chan_result chan_delete(struct chan *c, struct chan_error *error) {
     if (hub->dead) {
         result = queue_state(c, "delete", error);
     } else if (!c->deleting && c->life != LIFE_GONE) {
-        c->deleting = true;
+        queue_doom(c);
         for (int i = 0; i < 2; i++) {
             struct chan *k = i == 0 ? c->credits : c->dead;
             if (k) {
-                k->deleting = true;
+                queue_doom(k);
                 hub_mark(k);
                 hub_settle(k);
             }
@@ -256,6 +261,7 @@ enum chan_result chan_delete(struct chan *c, struct chan_error *error) {
         if (!hub_mark(c)) {
             fault_text(error, c, "delete", NULL, "out of memory");
             c->deleting = false;
+            turn_end(&c->deletion);
             result = CHAN_FAILED;
         }
         hub_settle(c);
@@ -268,6 +274,7 @@ void queue_gone(struct chan *c) {
     if (c->life == LIFE_GONE)
         return;
     c->life = LIFE_GONE;
+    turn_end(&c->deletion);
     if (sender_drop(c))
         fault_remember(c, "push", NULL, "the queue was deleted before it was acknowledged");
     ack_drop(c);
@@ -413,7 +420,8 @@ void queue_step(struct chan *c, int64_t now) {
         request_for(r, c);
         c->life_call = request_begin(r, sqs_get_queue_url(client, c->name, on_found, r));
     } else {
-        if (!sender_idle(c) || c->acks.deleting || c->acks.returning || c->in.active)
+        if (!sender_idle(c) || c->deletion.taken || c->acks.deleting || c->acks.returning ||
+            c->in.active)
             return; /* each of them calls again when it ends */
         request_for(r, c);
         c->life_call = request_begin(r, sqs_delete_queue(client, c->url, on_deleted, r));

@@ -80,6 +80,7 @@ static void put_back(struct sender *out, struct entry *e) {
 }
 
 static void end_entry(struct chan *c, struct entry *e, enum fate fate) {
+    turn_end(&e->turn);
     if (e->ack)
         credit_settle(c, e->ack, fate);
     free(e);
@@ -204,6 +205,7 @@ enum chan_result sender_push(struct chan *c, const char *data, size_t len, int64
     snprintf(e->dedup, sizeof(e->dedup), "%.64s%s%s-%" PRIu64, credit ? credit->dedup : "",
              credit ? "/" : "", c->out.prefix, ++c->out.sequence);
     e->ack = credit;
+    turn_take(&e->turn, c, sender_idle(c) ? TURN_WAITS : TURN_PASSES);
     enqueue(c, e);
     hub_settle(c);
     return CHAN_OK;
@@ -243,6 +245,7 @@ enum chan_result chan_close(struct chan *c, struct chan_error *error) {
     if (e) {
         e->end = true;
         snprintf(e->dedup, sizeof(e->dedup), "%s", END_MARK);
+        turn_take(&e->turn, c, TURN_WAITS);
         add(&c->out, e);
         c->closing = true;
         hub_mark(c);
@@ -350,7 +353,8 @@ static int64_t linger_until(const struct chan *c) {
 
 static bool may_send(const struct chan *c, int64_t now) {
     const struct sender *out = &c->out;
-    if (out->count == 0 || !queue_ready(c) || now < out->backoff.until)
+    if (out->count == 0 || !queue_ready(c) || now < out->backoff.until ||
+        !turn_has_come(&out->first->turn))
         return false;
     if (out->active == 0)
         return now >= linger_until(c);

@@ -67,6 +67,9 @@ bool stream_pack(struct chan *c) {
     pack->end = false;
     pack->packed = true;
     pack->ack = NULL;
+    pack->turn = (struct turn){0};
+    if (first->turn.taken)
+        turn_replace(&pack->turn, &first->turn);
     snprintf(pack->dedup, sizeof(pack->dedup), "%.80s+%zu", first->dedup, count);
     char *at = pack->data;
     size_t taken = 0;
@@ -78,6 +81,7 @@ bool stream_pack(struct chan *c) {
         *at++ = '\n';
         taken += e->len;
         out->first = e->next;
+        turn_end(&e->turn);
         free(e);
     }
     pack->len = (size_t)(at - pack->data);

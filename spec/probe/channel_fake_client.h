@@ -15,6 +15,7 @@ struct fake_call {
     struct sqs_receive receive;
     char attempt[129];
     int64_t wait_until; /* of a receive; -1: not arrived yet */
+    int64_t late_until; /* it runs then, not when it arrives */
     void (*done)(void);
     void *context;
     /* answer */
@@ -352,13 +353,20 @@ static int64_t arrive(struct aws_client *client, struct fake_call *call) {
         snprintf(l->what, sizeof(l->what), "%.39s",
                  call->op == OP_SEND ? call->sends[0].deduplication_id : call->attempt);
         call->wait_until = now + call->receive.wait_s * 1000;
-        f = fake_pick(s, call->op);
+        f = fake_pick(s, call->op, call->target);
         if (f) {
             l->fault = f->kind;
-            delay += f->ms * 1000;
+            if (strcmp(f->kind, "late") == 0)
+                call->late_until = now + f->ms;
+            else
+                delay += f->ms * 1000;
             if (!apply_fault(call, f))
                 goto done;
         }
+    }
+    if (now < call->late_until) {
+        delay = -1;
+        goto done;
     }
     if (call->op == OP_CREATE) {
         struct fake_queue *q = fake_make(s, call->target, call->receive.visibility_s);

@@ -69,7 +69,8 @@ struct fake_fault {
     double chance;
     unsigned entries; /* bits: of partial */
     char code[64];
-    int ms; /* of delay */
+    int ms;         /* of delay and late */
+    char queue[96]; /* only calls to this one; "": to all */
 };
 
 struct fake_log {
@@ -288,9 +289,10 @@ static double fake_random(struct fake_server *s) {
     return (double)(s->seed >> 11) / 9007199254740992.0;
 }
 
-static struct fake_fault *fake_pick(struct fake_server *s, enum fake_op op) {
+static struct fake_fault *fake_pick(struct fake_server *s, enum fake_op op, const char *url) {
+    const char *slash = strrchr(url, '/'), *name = slash ? slash + 1 : url;
     for (struct fake_fault *f = s->faults; f; f = f->next) {
-        if (f->op != op || f->count == 0)
+        if (f->op != op || f->count == 0 || (f->queue[0] && strcmp(f->queue, name) != 0))
             continue;
         if (f->skip > 0) {
             f->skip--;
