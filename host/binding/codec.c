@@ -76,7 +76,7 @@ static void push_signed(struct codec_encoder *E, const char *head,
     const char *document = E->out.data + strlen(WIRE_VERSION);
     size_t len = E->out.len - strlen(WIRE_VERSION);
     if (!envelope_mac(options->key, head, document, len, mac))
-        codec_no_memory(L);
+        codec_encoder_fail(E);
     lua_pushfstring(L, "%s %s ", head, mac);
     lua_pushlstring(L, document, len);
     lua_concat(L, 2);
@@ -104,7 +104,7 @@ void codec_encode(lua_State *L, int idx, const struct codec_options *options) {
         push_signed(E, head, options);
     else
         lua_pushlstring(L, E->out.data, E->out.len);
-    codec_encoder_free(E);
+    codec_encoder_done(E);
     lua_replace(L, top + 1);
     lua_settop(L, top + 1);
 }
@@ -216,7 +216,7 @@ void codec_encode_json(lua_State *L, int idx, const char *operation) {
     lua_pushvalue(L, idx);
     codec_plain(E, &step);
     lua_pushlstring(L, E->out.data, E->out.len);
-    codec_encoder_free(E);
+    codec_encoder_done(E);
     lua_replace(L, top + 1);
     lua_settop(L, top + 1);
 }
@@ -262,11 +262,11 @@ void codec_encode_call(lua_State *L, int fn, int first, int n,
     int top = lua_gettop(L);
     fn = lua_absindex(L, fn);
     first = n > 0 ? lua_absindex(L, first) : first;
-    struct codec_encoder *E = codec_encoder_new(L, options->operation);
-    E->may_name = true;
     if (!lua_isfunction(L, fn))
         luaL_error(L, "%s: a function expected, got a %s", options->operation,
                    luaL_typename(L, fn));
+    struct codec_encoder *E = codec_encoder_new(L, options->operation);
+    E->may_name = true;
     write_call(E, fn, first, n);
     size_t size = size_in_envelope(E);
     if (size > options->limit) {
@@ -276,7 +276,7 @@ void codec_encode_call(lua_State *L, int fn, int first, int n,
         codec_refuse_size(E, "the call", "an event", size, "Lambda's", options->limit);
     }
     lua_pushlstring(L, E->out.data, E->out.len);
-    codec_encoder_free(E);
+    codec_encoder_done(E);
     lua_replace(L, top + 1);
     lua_settop(L, top + 1);
 }

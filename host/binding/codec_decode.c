@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     /* So many parts wait on the stack until the table is made, which then has the right size. */
@@ -74,6 +75,24 @@ void codec_fail_token(struct codec_decoder *D, enum json_token token) {
     codec_fail(D, "is no JSON: %s", text);
 }
 
+/* How many bytes from at on are there before a backslash; room for the whole word at `to` gets
+** them. */
+static size_t copy_word(char *to, const char *at) {
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    memcpy(to, &word, sizeof(word));
+    uint64_t backslash = word ^ each * '\\';
+    uint64_t stop = (backslash - each) & ~backslash & each * 0x80;
+    if (!stop)
+        return sizeof(word);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)__builtin_ctzll(stop) / 8;
+#else
+    return 0;
+#endif
+}
+
 /* Undoes the escapes of one letter. False at a \u, which is rare and left to json_unescape. */
 static bool unescape_letters(struct buf *out, const char *raw, size_t len) {
     static const char letters[128] = {
@@ -84,13 +103,23 @@ static bool unescape_letters(struct buf *out, const char *raw, size_t len) {
     char *place = buf_reserve(out, len);
     char *to = place;
     while (place && raw < end) {
-        char c = *raw++;
-        if (c == '\\') {
-            c = letters[*raw++ & 0x7f];
-            if (c == 0)
-                return false;
+        if (end - raw >= 8) {
+            size_t simple = copy_word(to, raw);
+            raw += simple;
+            to += simple;
+            if (simple == 8)
+                continue;
         }
-        *to++ = c;
+        if (*raw != '\\') {
+            *to++ = *raw++;
+            continue;
+        }
+        do {
+            *to = letters[raw[1] & 0x7f];
+            if (*to++ == 0)
+                return false;
+            raw += 2;
+        } while (raw < end && *raw == '\\');
     }
     out->len += (size_t)(to - place);
     return place != NULL;

@@ -3,15 +3,18 @@
 
 #include <stdlib.h>
 
-/* More than that is a value that multiplies itself: plain JSON may write a table many times. */
-enum { TEXT_MAX = 1 << 28 };
+enum {
+    /* More than that is a value that multiplies itself: plain JSON may write a table many times. */
+    TEXT_MAX = 1 << 28,
+    KEPT_MAX = 1 << 12, /* so many bytes wait for the next value */
+};
 
 void codec_no_memory(lua_State *L) {
     luaL_error(L, "not enough memory");
     abort();
 }
 
-void codec_encoder_free(struct codec_encoder *E) {
+static void release(struct codec_encoder *E) {
     buf_free(&E->out);
     buf_free(&E->text);
     codec_map_free(&E->objects);
@@ -32,30 +35,67 @@ void codec_set_finalizer(lua_State *L, const void *key, lua_CFunction collect) {
 }
 
 static int collect(lua_State *L) {
-    codec_encoder_free(lua_touserdata(L, 1));
+    release(lua_touserdata(L, 1));
     return 0;
 }
 
-struct codec_encoder *codec_encoder_new(lua_State *L, const char *operation) {
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
+static const char spare_key = 0;
+
+/* Pushes a new encoder and makes it the spare one. */
+static struct codec_encoder *create(lua_State *L) {
+    static const char key = 0;
+    /* The old spare one was left by an error, or is at work further down: it is not needed here
+    ** while memory is asked for. */
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &spare_key);
     struct codec_encoder *E = lua_newuserdatauv(L, sizeof(*E), 0);
-    E->L = L;
-    E->operation = operation;
     buf_init(&E->out, TEXT_MAX);
     buf_init(&E->text, TEXT_MAX);
     codec_map_init(&E->objects);
     codec_map_init(&E->cells);
+    E->busy = false;
+    codec_set_finalizer(L, &key, collect);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &spare_key);
+    return E;
+}
+
+struct codec_encoder *codec_encoder_new(lua_State *L, const char *operation) {
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    struct codec_encoder *E = NULL;
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &spare_key) == LUA_TUSERDATA)
+        E = lua_touserdata(L, -1);
+    if (!E || E->busy) {
+        lua_pop(L, 1);
+        E = create(L);
+    }
+    E->busy = true;
+    E->L = L;
+    E->operation = operation;
+    buf_reset(&E->out);
     E->object_count = E->cell_count = E->code_count = 0;
     E->strict = E->may_name = E->named = E->modules_known = false;
     E->whole = E->part_size = 0;
     E->part_found = false;
-    static const char key = 0;
-    codec_set_finalizer(L, &key, collect);
     E->names = lua_gettop(L) + 1;
     E->codes = E->names + 1;
     E->part = E->names + 2;
     lua_settop(L, E->part);
     return E;
+}
+
+void codec_encoder_done(struct codec_encoder *E) {
+    if (E->out.cap > KEPT_MAX)
+        buf_free(&E->out);
+    buf_free(&E->text);
+    codec_map_free(&E->objects);
+    codec_map_free(&E->cells);
+    E->busy = false;
+}
+
+void codec_encoder_fail(struct codec_encoder *E) {
+    codec_encoder_done(E);
+    codec_no_memory(E->L);
 }
 
 void codec_encoder_restart(struct codec_encoder *E) {
@@ -84,7 +124,7 @@ static void enter_modules(struct codec_encoder *E) {
         lua_pop(L, 1);
     }
     if (result == CODEC_MAP_NO_MEMORY)
-        codec_no_memory(L);
+        codec_encoder_fail(E);
     lua_pop(L, 2);
     E->modules_known = true;
 }
@@ -94,7 +134,7 @@ bool codec_object_new(struct codec_encoder *E, const void *object, uint32_t *old
         enter_modules(E);
     enum codec_map_result result = codec_map_put(&E->objects, object, E->object_count, old);
     if (result == CODEC_MAP_NO_MEMORY)
-        codec_no_memory(E->L);
+        codec_encoder_fail(E);
     if (result == CODEC_MAP_NEW)
         E->object_count++;
     return result == CODEC_MAP_NEW;

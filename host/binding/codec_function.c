@@ -20,7 +20,7 @@ static void tagged_code(struct codec_encoder *E) {
     lua_State *L = E->L;
     buf_reset(&E->text);
     if (lua_dump(L, add_dump, &E->text, 0) != 0)
-        codec_no_memory(L);
+        codec_encoder_fail(E);
     if (lua_isnil(L, E->codes)) {
         lua_newtable(L);
         lua_replace(L, E->codes);
@@ -55,7 +55,7 @@ static void tagged_cell(struct codec_encoder *E, const struct codec_step *step) 
         codec_map_put(&E->cells, lua_upvalueid(L, step->slot, (int)step->n), E->cell_count,
                       &number);
     if (result == CODEC_MAP_NO_MEMORY)
-        codec_no_memory(L);
+        codec_encoder_fail(E);
     if (result == CODEC_MAP_OLD) {
         codec_add_integer(E, number);
         return;

@@ -77,17 +77,21 @@ struct codec_encoder { /* a userdata: buffers and maps go when it is collected *
     size_t whole;       /* not 0: a second walk, to find the largest part of that many bytes */
     size_t part_size;
     bool part_found;
+    bool busy; /* until codec_encoder_done; after an error of Lua's own for ever */
 };
 
 /* Gives the userdata on top a metatable with this finalizer; key: an address of its own. */
 void codec_set_finalizer(lua_State *L, const void *key, lua_CFunction collect);
 
-/* codec_encode.c: pushes the encoder and three more slots. */
+/* codec_encode.c: pushes the encoder and three more slots. The state keeps one that is used again:
+** a userdata with a finalizer costs as much as a small message. */
 struct codec_encoder *codec_encoder_new(lua_State *L, const char *operation);
 void codec_encoder_restart(struct codec_encoder *E);
-/* Frees what the encoder holds: its userdata is collected later. */
-void codec_encoder_free(struct codec_encoder *E);
+/* Frees what the encoder holds but for a little room, for its next use. */
+void codec_encoder_done(struct codec_encoder *E);
 noreturn void codec_no_memory(lua_State *L);
+/* The same for an encoder, which gives back what it holds. */
+noreturn void codec_encoder_fail(struct codec_encoder *E);
 /* Enters an object of the message. True when it is new; else *old is its number or CODEC_MODULE. */
 bool codec_object_new(struct codec_encoder *E, const void *object, uint32_t *old);
 /* Whether the integer keys of the table in slot t are 1..n and it has no others; n then. */
@@ -120,8 +124,8 @@ void codec_add(struct codec_encoder *E, const char *text, size_t len);
 #define codec_add_literal(E, text) codec_add(E, text, sizeof(text) - 1)
 void codec_add_integer(struct codec_encoder *E, lua_Integer value);
 void codec_add_double(struct codec_encoder *E, lua_Number value);
-/* With quotes; begin goes before it, inside of them. False, and nothing is added, when text is
-** not UTF-8. */
+/* With quotes; begin, one character or none, goes before it, inside of them. False, and nothing is
+** added, when text is not UTF-8. */
 bool codec_add_string(struct codec_encoder *E, const char *begin, const char *text, size_t len);
 void codec_add_base64(struct codec_encoder *E, const void *data, size_t len);
 

@@ -64,7 +64,7 @@ enum codec_map_result codec_map_put(struct codec_map *map, const void *key, uint
         *old = map->values[at];
         return CODEC_MAP_OLD;
     }
-    if (map->count >= map->cap / 2) {
+    if (map->count >= map->cap / 4 * 3) {
         if (!grow(map))
             return CODEC_MAP_NO_MEMORY;
         at = place(map->keys, map->cap, key);

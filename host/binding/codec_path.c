@@ -148,7 +148,7 @@ static void write_path(struct codec_encoder *E, const struct codec_step *step) {
         add_function(E, begin->up, begin->slot);
     }
     if (!buf_ok(out))
-        codec_no_memory(E->L);
+        codec_encoder_fail(E);
 }
 
 void codec_refuse(struct codec_encoder *E, const struct codec_step *step, const char *format, ...) {
@@ -162,11 +162,11 @@ void codec_refuse(struct codec_encoder *E, const struct codec_step *step, const 
     buf_vaddf(out, format, args);
     va_end(args);
     if (!buf_ok(out))
-        codec_no_memory(L);
+        codec_encoder_fail(E);
     lua_pushfstring(L, "%s: ", E->operation);
     lua_pushlstring(L, out->data, out->len);
     lua_concat(L, 2);
-    codec_encoder_free(E);
+    codec_encoder_done(E);
     lua_error(L);
     abort();
 }
@@ -244,9 +244,9 @@ void codec_refuse_size(struct codec_encoder *E, const char *what, const char *as
         buf_adds(out, " bytes)");
     }
     if (!buf_ok(out))
-        codec_no_memory(L);
+        codec_encoder_fail(E);
     lua_pushlstring(L, out->data, out->len);
-    codec_encoder_free(E);
+    codec_encoder_done(E);
     lua_error(L);
     abort();
 }

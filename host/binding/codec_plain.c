@@ -10,6 +10,11 @@
 #define NOT_PLAIN(E, step, ...)                                                                    \
     ((E)->strict ? (codec_refuse((E), (step), __VA_ARGS__), false) : false)
 
+enum {
+    LEVELS = 8,      /* for so many the Lua stack is made large enough at once */
+    LEVEL_SLOTS = 2, /* a table's key and value */
+};
+
 static bool plain_table(struct codec_encoder *E, const struct codec_step *up);
 
 static bool plain_number(struct codec_encoder *E, const struct codec_step *step) {
@@ -44,16 +49,19 @@ static bool plain_light(struct codec_encoder *E, const struct codec_step *step) 
     return NOT_PLAIN(E, step, "is a light userdata, which JSON cannot say");
 }
 
-bool codec_plain(struct codec_encoder *E, const struct codec_step *step) {
+static bool plain_string(struct codec_encoder *E, const struct codec_step *step) {
+    size_t len;
+    const char *text = lua_tolstring(E->L, -1, &len);
+    if (codec_add_string(E, "", text, len))
+        return true;
+    return NOT_PLAIN(E, step, "is a string that is not UTF-8, which JSON cannot say");
+}
+
+static bool plain_value(struct codec_encoder *E, const struct codec_step *step, int type) {
     lua_State *L = E->L;
-    switch (lua_type(L, -1)) {
-    case LUA_TSTRING: {
-        size_t len;
-        const char *text = lua_tolstring(L, -1, &len);
-        if (codec_add_string(E, "", text, len))
-            return true;
-        return NOT_PLAIN(E, step, "is a string that is not UTF-8, which JSON cannot say");
-    }
+    switch (type) {
+    case LUA_TSTRING:
+        return plain_string(E, step);
     case LUA_TNUMBER:
         return plain_number(E, step);
     case LUA_TBOOLEAN:
@@ -74,10 +82,21 @@ bool codec_plain(struct codec_encoder *E, const struct codec_step *step) {
     }
 }
 
+bool codec_plain(struct codec_encoder *E, const struct codec_step *step) {
+    return plain_value(E, step, lua_type(E->L, -1));
+}
+
 /* One value of a table, which is on top. */
 static bool plain_part(struct codec_encoder *E, const struct codec_step *step) {
-    if (!E->whole)
-        return codec_plain(E, step);
+    if (!E->whole) {
+        int type = lua_type(E->L, -1);
+        /* The most frequent ones without the way through the switch, which is hard to foresee. */
+        if (type == LUA_TSTRING)
+            return plain_string(E, step);
+        if (type == LUA_TTABLE)
+            return plain_table(E, step);
+        return plain_value(E, step, type);
+    }
     size_t begin = E->out.len;
     if (!codec_plain(E, step))
         return false;
@@ -171,7 +190,8 @@ static bool plain_table(struct codec_encoder *E, const struct codec_step *up) {
     bool array_mark = false;
     if (!enter(E, up, table))
         return false;
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    if (up->depth % LEVELS == 0)
+        luaL_checkstack(L, LEVELS * LEVEL_SLOTS + LUA_MINSTACK, NULL);
     if (lua_getmetatable(L, t)) {
         array_mark = codec_is_array_mark(L, -1);
         lua_pop(L, 1);

@@ -8,12 +8,14 @@
 enum { FIRST_ROOM = 480 };
 
 char *codec_room_slow(struct codec_encoder *E, size_t len) {
-    if (len >= E->out.max - E->out.len)
+    if (len >= E->out.max - E->out.len) {
+        codec_encoder_done(E);
         luaL_error(E->L, "%s: value is more than %d megabytes as text", E->operation,
                    (int)(E->out.max >> 20));
+    }
     char *place = buf_reserve(&E->out, len < FIRST_ROOM ? FIRST_ROOM : len);
     if (!place)
-        codec_no_memory(E->L);
+        codec_encoder_fail(E);
     return place;
 }
 
@@ -66,27 +68,18 @@ static const char forms[] =
 /* clang-format on */
 
 enum {
-    BLOCK = 128,     /* bytes looked at one by one before the room is checked again */
+    BLOCK = 256,     /* characters of so many bytes are written before the room is checked again */
     ESCAPE_SIZE = 6, /* of the longest escape */
-    RUN = 16,        /* so many simple bytes, and eight at a time are worth a try again */
+    WORD = 8,        /* bytes looked at together */
 };
 
-/* How many bytes go out as they are: printable ASCII without quote and backslash. */
-static size_t simple_run(const char *text, size_t len) {
-    size_t i = 0;
-    for (; len - i >= 8; i += 8) {
-        uint64_t w;
-        memcpy(&w, text + i, sizeof(w));
-        uint64_t quote = w ^ EACH('"'), backslash = w ^ EACH('\\');
-        /* The high bit of each byte that is below 0x20, a quote, a backslash, 0x7f or above. */
-        uint64_t special =
-            (w - EACH(0x20)) | (quote - EACH(1)) | (backslash - EACH(1)) | (w + EACH(1)) | w;
-        if (special & EACH(0x80))
-            break;
-    }
-    while (i < len && forms[(unsigned char)text[i]] == ' ')
-        i++;
-    return i;
+/* The high bit of each byte that does not go out as it is: below 0x20, a quote, a backslash, from
+** 0x7f on. Above the first of them there may be others. */
+static uint64_t special_bytes(uint64_t word) {
+    uint64_t quote = word ^ EACH('"'), backslash = word ^ EACH('\\');
+    return ((word - EACH(0x20)) | (quote - EACH(1)) | (backslash - EACH(1)) | (word + EACH(1)) |
+            word) &
+           EACH(0x80);
 }
 
 static char *put_escape(char *to, unsigned code) {
@@ -101,10 +94,13 @@ static char *put_escape(char *to, unsigned code) {
 /* One character from 0x80 on; *len gets its length, 0 when it is none. */
 static char *put_multibyte(char *to, const char *text, size_t left, size_t *len) {
     const unsigned char *u = (const unsigned char *)text;
-    if (left >= 2 && u[0] >= 0xc2 && u[0] < 0xe0 && (u[1] & 0xc0) == 0x80)
+    if (left >= 2 && u[0] >= 0xc2 && u[0] < 0xe0 && (u[1] & 0xc0) == 0x80) {
         *len = 2;
-    else
-        *len = json_utf8_length(text, left);
+        to[0] = text[0];
+        to[1] = text[1];
+        return to + 2;
+    }
+    *len = json_utf8_length(text, left);
     /* U+FFFE and U+FFFF are no characters of XML: SQS refuses them. */
     if (*len == 3 && u[0] == 0xef && u[1] == 0xbf && u[2] >= 0xbe)
         return put_escape(to, u[2] == 0xbe ? 0xfffe : 0xffff);
@@ -113,53 +109,71 @@ static char *put_multibyte(char *to, const char *text, size_t left, size_t *len)
     return to;
 }
 
-/* Takes what it can of text, at least one byte, at most about a block; 0 when it is not UTF-8. */
-static size_t add_block(struct codec_encoder *E, const char *text, size_t len) {
-    char *const begin = codec_room(E, (size_t)BLOCK * ESCAPE_SIZE + ESCAPE_SIZE);
-    char *to = begin;
-    size_t i = 0, simple = 0;
-    while (i < len && i < BLOCK && simple < RUN) {
-        unsigned char c = (unsigned char)text[i];
+/* Writes the characters that begin before stop; to has room for an escape of each byte and a word
+** more. *at gets the place behind the last of them. NULL when the text is not UTF-8. */
+static char *put_block(char *to, const char **at, const char *stop, const char *end) {
+    const char *from = *at;
+    while (from < stop) {
+        if (stop - from >= WORD) {
+            uint64_t word;
+            memcpy(&word, from, sizeof(word));
+            memcpy(to, &word, sizeof(word));
+            uint64_t special = special_bytes(word);
+            size_t simple = WORD;
+            if (special) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+                simple = (size_t)__builtin_ctzll(special) / 8;
+#else
+                simple = 0;
+#endif
+            }
+            from += simple;
+            to += simple;
+            if (!special)
+                continue;
+        }
+        unsigned char c = (unsigned char)*from;
         char form = forms[c];
         size_t step = 1;
-        simple = form == ' ' ? simple + 1 : 0;
         if (form == ' ') {
             *to++ = (char)c;
+        } else if (form == '+') {
+            to = put_multibyte(to, from, (size_t)(end - from), &step);
+            if (step == 0)
+                return NULL;
         } else if (form == 'u') {
             to = put_escape(to, c);
-        } else if (form == '+') {
-            to = put_multibyte(to, text + i, len - i, &step);
-            if (step == 0)
-                return 0;
         } else {
             *to++ = '\\';
             *to++ = form;
         }
-        i += step;
+        from += step;
     }
-    E->out.len += (size_t)(to - begin);
-    return i;
+    *at = from;
+    return to;
 }
 
 bool codec_add_string(struct codec_encoder *E, const char *begin, const char *text, size_t len) {
-    size_t start = E->out.len;
-    codec_addc(E, '"');
-    for (; *begin; begin++)
-        codec_addc(E, *begin);
-    for (size_t i = 0; i < len;) {
-        size_t run = simple_run(text + i, len - i);
-        codec_add(E, text + i, run);
-        i += run;
-        if (i == len)
-            break;
-        size_t step = add_block(E, text + i, len - i);
-        if (step == 0) {
-            E->out.len = start;
-            return false;
-        }
-        i += step;
+    const char *at = text, *end = text + len;
+    const size_t start = E->out.len;
+    size_t block = len < BLOCK ? len : BLOCK;
+    /* The quotes and begin have their place in the second word. */
+    char *place = codec_room(E, block * ESCAPE_SIZE + 2 * WORD);
+    char *to = place;
+    *to++ = '"';
+    if (*begin)
+        *to++ = *begin;
+    while ((to = put_block(to, &at, at + block, end)) && at < end) {
+        E->out.len += (size_t)(to - place);
+        block = (size_t)(end - at) < BLOCK ? (size_t)(end - at) : BLOCK;
+        place = to = codec_room(E, block * ESCAPE_SIZE + 2 * WORD);
     }
-    codec_addc(E, '"');
+    if (!to) {
+        E->out.len = start;
+        return false;
+    }
+    *to++ = '"';
+    E->out.len += (size_t)(to - place);
     return true;
 }
 
@@ -167,6 +181,6 @@ void codec_add_base64(struct codec_encoder *E, const void *data, size_t len) {
     codec_addc(E, '"');
     codec_room(E, len / 3 * 4 + 8);
     if (!base64_encode(&E->out, data, len))
-        codec_no_memory(E->L);
+        codec_encoder_fail(E);
     codec_addc(E, '"');
 }

@@ -119,6 +119,15 @@ size_t json_escape_read(const char *at, const char *end, uint32_t *code, const c
     return 12;
 }
 
+/* Most escapes are of one letter, and what they stand for is not needed yet. */
+static bool short_escape(const char *at, const char *end) {
+    static const bool letters[256] = {
+        ['"'] = true, ['\\'] = true, ['/'] = true, ['b'] = true,
+        ['f'] = true, ['n'] = true,  ['r'] = true, ['t'] = true,
+    };
+    return end - at >= 2 && letters[(unsigned char)at[1]];
+}
+
 /* Reads the string whose opening quote is at `at` into raw; the place behind it, NULL on error. */
 static const char *read_string(struct json_reader *r, const char *at, const char *end) {
     const char *error;
@@ -138,13 +147,15 @@ static const char *read_string(struct json_reader *r, const char *at, const char
             return at + 1;
         }
         if (c == '\\') {
-            size_t len = json_escape_read(at, end, &code, &error);
-            if (len == 0) {
-                fail(r, at, error);
-                return NULL;
-            }
             r->escaped = true;
-            at += len;
+            do {
+                size_t len = short_escape(at, end) ? 2 : json_escape_read(at, end, &code, &error);
+                if (len == 0) {
+                    fail(r, at, error);
+                    return NULL;
+                }
+                at += len;
+            } while (at < end && *at == '\\');
         } else if (c >= 0x80) {
             do {
                 size_t len = json_utf8_length(at, (size_t)(end - at));
