@@ -3,7 +3,7 @@
 #   make            build/bootstrap, build/awsync, build/lua/
 #   make run        the program of the README on the embedded engine
 #   make test       every spec; ends with "N passed, N failed"
-#   make lint       luacheck, clang-format, cppcheck, banned functions
+#   make lint       luacheck, clang-format, cppcheck, mandoc, banned functions
 #   make SANITIZE=address test    the specs under ASan and UBSan
 #   make SANITIZE=thread test     the specs under TSan
 #   make fuzz SECONDS=60          each libFuzzer target for so long (clang)
@@ -199,6 +199,7 @@ lint: deps
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
 	  --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -I. -j2 sigv4 host
 	tools/banned $(C_FILES)
+	mandoc -Tlint man/awsync.1
 	@$(MAKE) --no-print-directory all
 	tools/symbols $(call archives,$(ROOMS))
 

@@ -36,4 +36,6 @@ build = {
     ROCK_LIB = "$(LIBDIR)",
     ROCK_LUA = "$(LUADIR)",
   },
+  -- Found by `luarocks show --rock-dir awsync`.
+  copy_directories = { "docs", "library", "man" },
 }
