@@ -116,6 +116,15 @@ describe("a pop that nobody can serve any more", function()
     deadlock(got.err.text, 1)
   end)
 
+  it("is none while SQS says that something is left, however late it answers", function()
+    for _, fault in ipairs { "delay=1:700ms,only=ReceiveMessage", "throttle=0.7,only=ReceiveMessage" } do
+      local stdout, stderr, status = shell.run_awsync("run", "-q", "spec/programs/flood.lua", "--event", '{"n":30}',
+        "--fault", "seed=3," .. fault)
+      assert.equal('{"statusCode":200,"body":"30"}\n', stdout, fault .. "\n" .. stderr)
+      assert.equal(0, status, stderr)
+    end
+  end)
+
   it("is a range or a select just as well, and never one with a timeout or with a stranger's channel", function()
     local got = answer "ranged"
     assert.equal(1, got.sum)

@@ -12,8 +12,9 @@
 
 /* So often a waiting operation lets a debug hook run: Ctrl-C in lua5.4 sets one. */
 enum { SLICE_MS = 1000 };
-/* When all calls have ended, so long what they pushed may need to appear. */
-enum { LAST_LOOK_MS = 400 };
+/* When all calls have ended, so long what they pushed may need to appear; while SQS says that
+** something is left, the pauses grow. */
+enum { LAST_LOOK_MS = 400, LAST_LOOK_MAX_MS = 5000 };
 
 /* --- deadlines ------------------------------------------------------------------------------- */
 
@@ -111,6 +112,23 @@ static bool is_ours(const struct channel_wait *wait) {
     return some;
 }
 
+/* Whether nothing is left in any of the queues, also not in the hands of a process that has died. */
+static bool nothing_left(lua_State *L, struct host *host, const char *operation,
+                         const struct channel_wait *wait, int64_t until) {
+    for (size_t i = 0; i < wait->count; i++) {
+        struct chan_error error = {0};
+        size_t rest = 0;
+        if (wait->cases[i].chan == NULL)
+            continue;
+        enum chan_result result = chan_rest(wait->cases[i].chan, until, &rest, &error);
+        if (result != CHAN_OK && result != CHAN_TIMEOUT)
+            host_raise(L, host, operation, result, &error);
+        if (result != CHAN_OK || rest > 0)
+            return false; /* not known, or more to come */
+    }
+    return true;
+}
+
 static enum chan_result try_cases(const struct host *host, struct channel_wait *wait, int64_t until,
                                   struct chan_error *error) {
     if (!wait->leases)
@@ -123,7 +141,7 @@ static enum chan_result try_cases(const struct host *host, struct channel_wait *
 enum chan_result channel_wait_run(lua_State *L, struct host *host, const char *operation,
                                   struct channel_wait *wait, int64_t deadline) {
     bool ours = deadline == CHAN_FOREVER && is_ours(wait);
-    int64_t over_at = 0;
+    int64_t over_at = 0, pause = LAST_LOOK_MS;
     for (;;) {
         struct chan_error error = {0};
         int64_t until = channel_slice(host, deadline);
@@ -131,9 +149,13 @@ enum chan_result channel_wait_run(lua_State *L, struct host *host, const char *o
         if (ours && family_is_over(host)) {
             int64_t now = clock_mono_ms();
             if (over_at == 0)
-                over_at = now + LAST_LOOK_MS;
-            if (now >= over_at)
-                family_raise_deadlock(L, host);
+                over_at = now + pause;
+            else if (now >= over_at) {
+                if (nothing_left(L, host, operation, wait, until))
+                    family_raise_deadlock(L, host);
+                pause = 2 * pause < LAST_LOOK_MAX_MS ? 2 * pause : LAST_LOOK_MAX_MS;
+                over_at = clock_mono_ms() + pause;
+            }
             until = over_at < until ? over_at : until;
         }
         chan_hub_expect(host->hub, deadline < host->wait_until ? deadline : host->wait_until);

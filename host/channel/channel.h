@@ -164,6 +164,11 @@ enum chan_result chan_close(struct chan *chan, struct chan_error *error);
 ** way. SQS's figure (approximate: it may lag behind for a while), one request. */
 enum chan_result chan_len(struct chan *chan, int64_t deadline, size_t *len_out,
                           struct chan_error *error);
+/* How many values a pop could still get if nobody pushes any more: those that wait, and those that
+** another process holds and may give back or leave behind by its death. What this process pushed
+** or popped has been acknowledged before SQS is asked. One request; SQS's figure, as of chan_len. */
+enum chan_result chan_rest(struct chan *chan, int64_t deadline, size_t *rest_out,
+                           struct chan_error *error);
 
 /* Takes the next value without deleting it. The message stays hidden for as long as the lease is
 ** held: the I/O thread renews its visibility timeout. CHAN_OK: a handle, to be ended by exactly
