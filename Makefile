@@ -100,6 +100,7 @@ $(call room_archive,$(1)): $(call objects,$(SRC_$(1)))
 endef
 $(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
 archives = $(foreach r,$(1),$(call room_archive,$(r)))
+comma := ,
 
 # -Wl,-E: C rocks find the Lua API inside the program.
 $(BUILD)/bootstrap: $(call objects,host/runtime/main.c) $(call archives,$(RUNTIME_ROOMS))
@@ -128,6 +129,12 @@ $(BUILD)/lua/%.lua: lua/%.lua
 $(BUILD)/spec/probe/%.so: $(BUILD)/obj/spec/probe/%.o $(call archives,$(PROBE_ROOMS))
 	@mkdir -p $(@D)
 	$(LINK) -shared $^ $(ENGINE_LIBS) $(CLIENT_LIBS) -o $@
+
+# The probe that lets allocations fail has other probes within, whose allocations it stands behind.
+$(BUILD)/spec/probe/allocation.so: $(patsubst %,$(BUILD)/obj/spec/probe/%.o,allocation base codec envelope json record) \
+  $(call archives,$(PROBE_ROOMS))
+	@mkdir -p $(@D)
+	$(LINK) -shared -Wl,-z,nodelete $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup free) $^ $(ENGINE_LIBS) $(CLIENT_LIBS) -o $@
 
 $(BUILD)/spec/lua: $(BUILD)/obj/spec/support/interpreter.o
 	@mkdir -p $(@D)

@@ -180,16 +180,20 @@ bool envelope_is(const char *event, size_t len) {
     return false;
 }
 
-static bool read_text(struct json_reader *r, char *out, size_t size) {
+static enum envelope_result read_text(struct json_reader *r, char *out, size_t size) {
     if (json_next(r) != JSON_STRING)
-        return false;
+        return ENVELOPE_MALFORMED;
     struct buf text;
-    buf_init(&text, size - 1);
-    bool good = json_unescape(&text, r->raw, r->raw_len) && !memchr(buf_text(&text), 0, text.len);
-    if (good)
-        memcpy(out, buf_text(&text), text.len + 1);
+    buf_init(&text, r->raw_len);
+    enum envelope_result result = ENVELOPE_NO_MEMORY;
+    if (json_unescape(&text, r->raw, r->raw_len)) {
+        bool fits = text.len < size && !memchr(buf_text(&text), 0, text.len);
+        result = fits ? ENVELOPE_OK : ENVELOPE_MALFORMED;
+        if (fits)
+            memcpy(out, buf_text(&text), text.len + 1);
+    }
     buf_free(&text);
-    return good;
+    return result;
 }
 
 static bool read_integer(struct json_reader *r, int64_t least, int64_t most, int64_t *out) {
@@ -199,13 +203,22 @@ static bool read_integer(struct json_reader *r, int64_t least, int64_t most, int
     return true;
 }
 
+static bool read_depth(struct json_reader *r, int *out) {
+    int64_t depth;
+    if (!read_integer(r, 0, INT32_MAX, &depth))
+        return false;
+    *out = (int)depth;
+    return true;
+}
+
 static bool read_budget(struct json_reader *r, struct budget_claim *out) {
     return json_next(r) == JSON_ARRAY_BEGIN && read_integer(r, 0, INT64_MAX / 4, &out->spent) &&
            read_integer(r, 1, INT64_MAX / 4, &out->share) &&
            read_integer(r, 0, INT64_MAX / 4, &out->typical_ms) && json_next(r) == JSON_ARRAY_END;
 }
 
-static bool read_claim(struct json_reader *r, struct envelope_claims *claims) {
+static enum envelope_result read_claim(struct json_reader *r, struct envelope_claims *claims) {
+    bool good = false;
     if (key_is(r, "run"))
         return read_text(r, claims->run, sizeof(claims->run));
     if (key_is(r, "call"))
@@ -217,49 +230,50 @@ static bool read_claim(struct json_reader *r, struct envelope_claims *claims) {
     if (key_is(r, "function"))
         return read_text(r, claims->function, sizeof(claims->function));
     if (key_is(r, "issued"))
-        return read_integer(r, 0, INT64_MAX / 4, &claims->issued_ms);
-    if (key_is(r, "lifetime"))
-        return read_integer(r, 0, INT64_MAX / 4, &claims->lifetime_ms);
-    if (key_is(r, "scope"))
-        return read_integer(r, 0, INT64_MAX / 4, &claims->scope);
-    int64_t depth;
-    if (!key_is(r, "depth") || !read_integer(r, 0, INT32_MAX, &depth))
-        return false;
-    claims->depth = (int)depth;
-    return true;
+        good = read_integer(r, 0, INT64_MAX / 4, &claims->issued_ms);
+    else if (key_is(r, "lifetime"))
+        good = read_integer(r, 0, INT64_MAX / 4, &claims->lifetime_ms);
+    else if (key_is(r, "scope"))
+        good = read_integer(r, 0, INT64_MAX / 4, &claims->scope);
+    else if (key_is(r, "depth"))
+        good = read_depth(r, &claims->depth);
+    return good ? ENVELOPE_OK : ENVELOPE_MALFORMED;
 }
 
 /* Claims and payload of a body whose MAC has held. */
-static bool read_body(const struct buf *body, struct envelope_claims *claims, size_t *payload_at,
-                      size_t *payload_len) {
+static enum envelope_result read_body(const struct buf *body, struct envelope_claims *claims,
+                                      size_t *payload_at, size_t *payload_len) {
     struct json_reader r;
     json_reader_init(&r, buf_text(body), body->len, BODY_DEPTH);
     *payload_len = 0;
     memset(claims, 0, sizeof(*claims));
     if (json_next(&r) != JSON_OBJECT_BEGIN)
-        return false;
+        return ENVELOPE_MALFORMED;
     int seen = 0;
     for (;;) {
         enum json_token token = json_next(&r);
         if (token == JSON_OBJECT_END)
             break;
         if (token != JSON_KEY)
-            return false;
+            return ENVELOPE_MALFORMED;
         if (key_is(&r, "payload")) {
             *payload_at = r.at;
             if (!json_skip(&r, JSON_KEY))
-                return false;
+                return ENVELOPE_MALFORMED;
             *payload_len = r.at - *payload_at;
         } else if (key_is(&r, "budget")) {
             if (!read_budget(&r, &claims->budget))
-                return false;
+                return ENVELOPE_MALFORMED;
             continue; /* the only one that may be absent */
-        } else if (!read_claim(&r, claims)) {
-            return false;
+        } else {
+            enum envelope_result result = read_claim(&r, claims);
+            if (result != ENVELOPE_OK)
+                return result;
         }
         seen++;
     }
-    return json_next(&r) == JSON_END && seen == 10 && *payload_len > 0;
+    bool whole = json_next(&r) == JSON_END && seen == 10 && *payload_len > 0;
+    return whole ? ENVELOPE_OK : ENVELOPE_MALFORMED;
 }
 
 enum envelope_result envelope_open(const struct envelope_key *key, const char *event, size_t len,
@@ -285,9 +299,9 @@ enum envelope_result envelope_open(const struct envelope_key *key, const char *e
     result = ENVELOPE_FORGED;
     if (outer.mac_len != ENVELOPE_MAC_SIZE - 1 || !secret_equal(mac, outer.mac, outer.mac_len))
         goto done;
-    result = ENVELOPE_MALFORMED;
     size_t payload_at = 0, payload_len = 0;
-    if (!read_body(&body, claims, &payload_at, &payload_len))
+    result = read_body(&body, claims, &payload_at, &payload_len);
+    if (result != ENVELOPE_OK)
         goto done;
     result = ENVELOPE_EXPIRED;
     if (claims->issued_ms > now_ms + ENVELOPE_SKEW_MS ||

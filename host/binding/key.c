@@ -39,9 +39,15 @@ static bool parse(struct envelope_key *key, const char *text, size_t len, const 
     }
     struct buf bytes;
     buf_init_secret(&bytes, KEY_TEXT_MAX);
+    if (len > KEY_TEXT_MAX) {
+        snprintf(error_out, error_size, "%s is too long for a key", source);
+        return false;
+    }
     bool read = (len >= 2 * KEY_BYTES_MIN && hex_decode(&bytes, text, len)) ||
                 base64_decode(&bytes, text, len);
-    if (!read)
+    if (!buf_ok(&bytes))
+        snprintf(error_out, error_size, "not enough memory to read %s", source);
+    else if (!read)
         snprintf(error_out, error_size, "%s is neither hex nor base64", source);
     else if (bytes.len < KEY_BYTES_MIN || bytes.len > KEY_BYTES_MAX)
         snprintf(error_out, error_size, "%s holds %zu bytes; a key has %d to %d", source, bytes.len,
