@@ -48,9 +48,13 @@ function docs.rows(path)
   return rows
 end
 
---- What stands between backticks in a text.
+--- What stands between backticks in a text, also between two and two of them.
 function docs.spans(text)
   local spans = {}
+  text = text:gsub("``%s?(.-)%s?``", function(span)
+    spans[#spans + 1] = span
+    return ""
+  end)
   for span in text:gmatch "`([^`]+)`" do spans[#spans + 1] = span end
   return spans
 end
@@ -116,6 +120,29 @@ local function c_texts(source, texts)
   texts[#texts + 1] = text
 end
 
+-- Functions whose text a user may meet.
+local raising = {
+  "luaL_error", "luaL_argerror", "luaL_argcheck", "codec_refuse", "codec_fail", "fault_text", "fault_remember",
+  "cli_error",
+}
+
+--- What the C files of a folder raise or print as errors: { text, place }.
+function docs.raised(folder)
+  local list = {}
+  for _, path in ipairs(docs.files(folder, ".c")) do
+    local source = shell.read(path)
+    for _, name in ipairs(raising) do
+      for from, call in source:gmatch("%f[%w_]()" .. name .. "(%b())") do
+        local texts = {}
+        c_texts(call, texts)
+        local _, line = source:sub(1, from):gsub("\n", "")
+        for _, text in ipairs(texts) do list[#list + 1] = { text = text, place = ("%s:%d"):format(path, line + 1) } end
+      end
+    end
+  end
+  return list
+end
+
 local function lua_texts(source, texts)
   for piece in source:gsub("\\'", "'"):gmatch "\"([^\"\n]*)\"" do texts[#texts + 1] = unescape(piece) end
   for piece in source:gmatch "'([^'\n]*)'" do texts[#texts + 1] = unescape(piece) end
@@ -127,7 +154,7 @@ local function parts_of(text)
   local parts, letters, several = {}, 0, false
   text = text:gsub("%%%%", "\1"):gsub("%%[-+ #0]*[%d*]*%.?[%d*]*[hlzjt]*[%a]", "\2") .. "\2"
   for part in text:gmatch "([^\2]*)\2" do
-    part = part:gsub("\1", "%%"):gsub("^%s+", ""):gsub("%s+$", "")
+    part = part:gsub("\1", "%%"):gsub("^[%s:;]+", ""):gsub("%s+$", "")
     letters = letters + select(2, part:gsub("%a", ""))
     several = several or part:find "%a%s+%a" ~= nil
     if part:find "%a" then parts[#parts + 1] = part end
@@ -167,6 +194,7 @@ local function cover(message, parts, covered)
     local from, to = whole:find(part, at, true)
     if not from and cut > 0 then
       from, to = find_beginning(whole, part, at)
+      if not from and #places > 0 then break end
       cut = from and 2 or cut
     end
     if not from then return false end
@@ -182,10 +210,12 @@ end
 
 local operations = {}
 for word in ([[push pop range lease select close len delete sender receiver invoke detach async map starmap map_reduce
-  done give_back return call error testing start value message]]):gmatch "%S+" do operations[word] = true end
+  done give_back return call error testing start value message event next response]]):gmatch "%S+" do
+  operations[word] = true
+end
 
 --- The words of a documented message that no source has; nil when all are there. Words in capitals, names in quotes,
---- figures and the operation's name in front stand for what varies; words of two letters are not looked at.
+--- options, figures and the operation's name in front stand for what varies; words of three letters are not looked at.
 function docs.foreign(message)
   local covered = {}
   for _, parts in ipairs(docs.texts()) do cover(message, parts, covered) end
@@ -199,7 +229,8 @@ function docs.foreign(message)
   local list, list_end = message:match "there are: ()[^)]*()" -- of names
   for from, word in message:gmatch "()(%a+)" do
     local varies = list and from >= list and from < list_end or message:find("^'%a+'", from - 1)
-    if from >= start and word:find "%l%l%l" and not covered[from] and not varies then words[#words + 1] = word end
+      or message:find("^%-%-%l", from - 2)
+    if from >= start and word:find "%l%l%l%l" and not covered[from] and not varies then words[#words + 1] = word end
   end
   return #words > 0 and table.concat(words, " ") or nil
 end
