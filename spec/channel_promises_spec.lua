@@ -66,3 +66,11 @@ it("asks SQS once while a pop waits, however often the wait looks up in between"
   assert.same({ true, "timeout" }, got)
   assert.is_true(requests(stats).ReceiveMessage <= 2, stats)
 end)
+
+it("does a job whose worker is killed in the middle of it, when all others have seen the end", function()
+  local mark = os.tmpname()
+  os.remove(mark)
+  finally(function() os.remove(mark) end)
+  local got = program.answer("spec/programs/killed.lua", { event = { workers = 3, mark = mark }, errors = true })
+  assert.same({ "a", "b", "c", "d", "deadly" }, got)
+end)

@@ -90,7 +90,8 @@ static struct ack_batch *gather(struct chan *c, struct message_list *from) {
     if (!b)
         return NULL;
     request_for(&b->request, c);
-    while (from->first && b->count < SQS_BATCH_MAX) {
+    int away_s = from->first->away_s;
+    while (from->first && b->count < SQS_BATCH_MAX && from->first->away_s == away_s) {
         struct message *m = list_take(from);
         b->receipts[b->count] = m->receipt;
         b->messages[b->count++] = m;
@@ -222,8 +223,8 @@ void ack_step(struct chan *c, int64_t now) {
             fault_delay(&a->return_backoff, now, 50, 500);
             return;
         }
-        uint64_t id =
-            sqs_change_visibility_batch(client, c->url, b->receipts, b->count, 0, on_returned, b);
+        uint64_t id = sqs_change_visibility_batch(client, c->url, b->receipts, b->count,
+                                                  b->messages[0]->away_s, on_returned, b);
         if (request_begin(&b->request, id))
             a->returning++;
         else

@@ -158,7 +158,9 @@ enum chan_result chan_pop(struct chan *chan, int64_t deadline, char **data_out, 
 ** stays in the queue for every receiver. What another process pushes later stands behind the
 ** mark and is never popped. CHAN_CLOSED: this process has closed it or has seen its end. On an
 ** unordered channel a receiver is at the end when two receives in a row found the mark and
-** nothing else. */
+** nothing else, and GetQueueAttributes counts no other message, visible or not: while another
+** process holds one, it can come back. What this process holds by leases does not count; the end
+** is one for the time being then. */
 enum chan_result chan_close(struct chan *chan, struct chan_error *error);
 /* How many values wait to be popped, those included that this process holds or has on their
 ** way. SQS's figure (approximate: it may lag behind for a while), one request. */

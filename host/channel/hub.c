@@ -137,6 +137,7 @@ static void arm(struct chan *c, int64_t now) {
         at = sooner(later(sender_wake(c), now), later(receiver_wake(c), now));
         at = sooner(at, sooner(later(ack_wake(c), now), later(queue_wake(c), now)));
         at = sooner(at, sooner(later(lease_wake(c), now), later(offers_wake(c), now)));
+        at = sooner(at, later(ending_wake(c), now));
     }
     if (c->timer && (at == 0 || at < c->timer_at)) {
         aws_timer_cancel(c->hub->client, c->timer);
@@ -254,7 +255,7 @@ void hub_settle(struct chan *c) {
     bool working = !sender_idle(c) || !ack_idle(c);
     hub_count(&c->counted_sending, working, &hub->sending);
     hub_count(&c->counted_busy,
-              working || c->calls || c->dirty || making || c->in.held.count ||
+              working || c->calls || c->dirty || making || c->in.held.count || c->in.ending.mark ||
                   (c->deleting && c->life != LIFE_GONE),
               &hub->busy);
     if (c->refs || c->calls || c->dirty)
@@ -263,7 +264,7 @@ void hub_settle(struct chan *c) {
     ** till the end of the invocation. */
     bool kept = !hub->dead && !c->forgotten && c->kind == KIND_CHANNEL &&
                 (c->made || c->out.sequence > 0 || c->closing || c->failure);
-    if (!kept && !working && !c->in.held.count && !c->offers.out)
+    if (!kept && !working && !c->in.held.count && !c->in.ending.mark && !c->offers.out)
         free_chan(c);
 }
 

@@ -15,6 +15,7 @@
 
 #include "host/aws/aws.h"
 #include "host/aws/sqs.h"
+#include "host/base/clock.h"
 #include "host/channel/channel.h"
 
 enum {
@@ -89,6 +90,7 @@ struct message { /* a value on its way in; body NULL once the program has it */
     size_t len;
     char *receipt;
     bool end;                /* the end mark */
+    int away_s;              /* given back, it is visible after so many seconds */
     int64_t expires_ms;      /* when it may be somebody else's again */
     int64_t sent_ms;         /* SQS's clock */
     struct chan_lease *pack; /* of a stream: the message that this is a part of */
@@ -114,6 +116,18 @@ struct sender {
     struct backoff backoff;
 };
 
+/* Of an unordered channel: whether its end has come. ending.c. */
+struct ending {
+    unsigned alone;        /* receives in a row that found the mark and nothing else */
+    struct message *mark;  /* kept while it is asked how many messages there are */
+    bool asking, counting; /* it is to be known; a request is under way */
+    unsigned looks;        /* answers that there are more */
+    int64_t at, pause_until;
+    bool provisional; /* closed only as long as this process holds leases */
+    struct request request;
+    struct backoff backoff;
+};
+
 struct receiver {
     struct message_list held; /* received and not asked for yet, in order */
     int64_t touched_ms;       /* the last arrival or pop */
@@ -129,9 +143,9 @@ struct receiver {
     int64_t attempt_ms;
     char attempt[48];
     struct backoff backoff;
-    bool end_seen;      /* the end mark; on an unordered channel values can still be there */
-    unsigned end_alone; /* receives in a row that found it and nothing else */
-    bool closed;        /* and everything before it has been taken */
+    bool end_seen; /* the end mark; on an unordered channel values can still be there */
+    bool closed;   /* and everything before it has been taken */
+    struct ending ending;
     /* pace, in microseconds between a pop's return and the next pop; -1: not known */
     int64_t popped_us, gap_us;
     struct chan_error *failed; /* for the waiting pop */
@@ -355,12 +369,25 @@ void receiver_step(struct chan *c, int64_t now);
 char *receiver_take(struct chan *c, int64_t now, size_t *len_out);
 void receiver_cancel(struct chan *c);
 void receiver_drop(struct chan *c);
+/* For the waiting pop, if there is one. */
+void receiver_fail(struct chan *c, const struct aws_error *error);
 /* Nothing of this channel is on its way to SQS: what a receive finds now is all there is. */
 bool receiver_quiet(const struct chan *c);
 /* All that it holds goes back. */
 void receiver_give_back(struct chan *c);
 /* The program has done with m: on the way to be deleted, on a bounded channel after its credit. */
 void receiver_done(struct chan *c, struct message *m, int64_t now);
+
+/* --- ending.c --------------------------------------------------------------------------------- */
+
+/* A mark has come; then what came with it is judged: marks, whether one did; alone, whether nothing
+** else is here. */
+void ending_meet(struct chan *c, struct message *m);
+void ending_judge(struct chan *c, bool marks, bool alone, int64_t now);
+void ending_step(struct chan *c, int64_t now, bool leaving);
+int64_t ending_wake(const struct chan *c);
+void ending_lease_over(struct chan *c);
+void ending_forget(struct chan *c);
 
 /* --- capacity.c --------------------------------------------------------------------------------
  */

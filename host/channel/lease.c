@@ -54,6 +54,7 @@ static void carry_out(struct chan_lease *lease, int64_t now) {
     struct message *m = lease->m;
     if (lease->m) {
         unlink_lease(lease);
+        ending_lease_over(c);
         if (lease->lost)
             message_free(m);
         else if (lease->finished)

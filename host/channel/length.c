@@ -113,7 +113,8 @@ static enum chan_result question_put(struct chan *c, const char *operation, bool
     q->rest = rest;
     enum chan_result result = wait_answer(c, q, deadline, &asked, error);
     if (result == CHAN_OK) {
-        size_t marks = c->closing || c->in.end_seen ? 1 : 0;
+        bool hidden = !rest && c->in.ending.mark; /* the mark is here, and not counted */
+        size_t marks = (c->closing || c->in.end_seen) && !hidden ? 1 : 0;
         *count_out = q->count > marks ? q->count - marks : 0;
     }
     if (asked && !q->answered)

@@ -167,7 +167,7 @@ void chan_release(struct chan *c) {
     struct chan_hub *hub = c->hub;
     pthread_mutex_lock(&hub->lock);
     if (--c->refs == 0) {
-        if (!hub->dead && (c->in.held.count || c->leases || c->offers.out))
+        if (!hub->dead && (c->in.held.count || c->leases || c->in.ending.mark || c->offers.out))
             hub_mark(c);
         if (!hub->dead && c->credits && c->credits->in.held.count)
             hub_mark(c->credits);

@@ -32,6 +32,7 @@ void receiver_init(struct chan *c) {
 }
 
 void receiver_drop(struct chan *c) {
+    ending_forget(c);
     list_clear(&c->in.held);
 }
 
@@ -196,6 +197,7 @@ static bool is_own_value(const struct chan *c, const struct message *m) {
 static void keep_messages(struct chan *c, const struct sqs_message *messages, size_t count,
                           int64_t now) {
     struct message_list list;
+    bool marks = false;
     list_init(&list);
     int64_t life = (int64_t)c->options.visibility_s * 1000;
     int64_t expires = now + life - (life < 10000 ? life / 5 : 2000);
@@ -207,11 +209,8 @@ static void keep_messages(struct chan *c, const struct sqs_message *messages, si
             ack_return(c, m);
             c->in.backoff.until = now + OWN_PAUSE_MS;
         } else if (c->options.unordered && m->end) {
-            c->in.end_seen = true;
-            if (c->options.max_receives > 0)
-                renew_end(c, m);
-            else
-                ack_return(c, m);
+            marks = true;
+            ending_meet(c, m);
         } else if (c->kind == KIND_CREDITS) {
             credit_keep(c, m, now);
         } else if (c->options.unordered)
@@ -219,13 +218,8 @@ static void keep_messages(struct chan *c, const struct sqs_message *messages, si
         else
             insert_in_order(&list, m);
     }
-    /* Without order the mark says only that nothing new comes: the end is where it is found
-    ** alone, and once more. */
-    bool alone = c->options.unordered && c->in.end_seen && list.count == 0 && c->in.held.count == 0;
-    c->in.end_alone = alone && (c->in.poll_max == SQS_BATCH_MAX || c->options.max_receives > 0)
-                          ? c->in.end_alone + 1
-                          : 0;
-    c->in.closed = c->in.closed || c->in.end_alone >= 2;
+    if (c->options.unordered && c->kind == KIND_CHANNEL)
+        ending_judge(c, marks, list.count == 0 && c->in.held.count == 0, now);
     while (list.count > 0) {
         struct message *m = list_take(&list);
         if (c->options.stream && !m->end)
@@ -237,7 +231,7 @@ static void keep_messages(struct chan *c, const struct sqs_message *messages, si
     meet_end(c);
 }
 
-static void failed(struct chan *c, const struct aws_error *error) {
+void receiver_fail(struct chan *c, const struct aws_error *error) {
     c->in.lost = false;
     memset(&c->in.backoff, 0, sizeof(c->in.backoff));
     if (!c->in.wanted)
@@ -275,7 +269,7 @@ static void on_received(void *context, const struct aws_error *error,
         if (verdict == VERDICT_GONE)
             queue_gone(c);
         else if (verdict == VERDICT_GIVE_UP)
-            failed(c, error);
+            receiver_fail(c, error);
     }
     if (in->recall)
         credit_recalled(c, now);
@@ -311,7 +305,7 @@ static void poll_queue(struct chan *c, int64_t now, int wait_s) {
     struct request *r = request_for(&in->request, c);
     in->active = request_begin(r, sqs_receive(c->hub->client, c->url, &ask, on_received, r));
     if (!in->active && fault_judge(c, &in->backoff, NULL, now) != VERDICT_AGAIN)
-        failed(c, NULL);
+        receiver_fail(c, NULL);
 }
 
 void receiver_give_back(struct chan *c) {
@@ -341,6 +335,7 @@ void receiver_step(struct chan *c, int64_t now) {
     }
     if (in->held.count > 0 && !in->wanted && (leaving || now - in->touched_ms >= hold_ms(c)))
         receiver_give_back(c);
+    ending_step(c, now, leaving);
     if (in->active) {
         /* The server may hand a message to a connection that is gone: poll_queue asks for it by
         ** the same attempt id. */
@@ -348,7 +343,9 @@ void receiver_step(struct chan *c, int64_t now) {
             receiver_cancel(c);
         return;
     }
-    bool asked = in->wanted && in->held.count == 0 && !in->short_done && !in->failed && !in->closed;
+    bool idle = in->ending.asking || (!in->want_short && now < in->ending.pause_until);
+    bool asked =
+        in->wanted && !idle && in->held.count == 0 && !in->short_done && !in->failed && !in->closed;
     if (!queue_ready(c) || now < in->backoff.until || !(asked || in->lost || in->recall))
         return;
     if (in->recall && !in->lost && !receiver_quiet(c))
@@ -366,6 +363,7 @@ int64_t receiver_wake(const struct chan *c) {
     if (in->held.count > 0 && !in->wanted)
         at = in->touched_ms + hold_ms(c);
     if (!in->active && queue_ready(c) && !c->deleting && (in->lost || in->wanted || in->recall))
-        at = sooner(at, in->backoff.until);
+        at = sooner(at, in->backoff.until > in->ending.pause_until ? in->backoff.until
+                                                                   : in->ending.pause_until);
     return at;
 }
