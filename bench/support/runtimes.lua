@@ -12,7 +12,8 @@ end
 local lua = { LAMBDA_TASK_ROOT = root .. "/bench/handlers", _HANDLER = "echo.main" }
 local awsync = { LAMBDA_TASK_ROOT = root .. "/bench/handlers", _HANDLER = "awsync_echo.main",
   LUA_PATH = path(frame.build) .. "/lua/?.lua" }
-local python = { LAMBDA_TASK_ROOT = root .. "/bench/peers/python", PYTHONPATH = root .. "/bench/peers/python" }
+local python = { LAMBDA_TASK_ROOT = root .. "/bench/peers/python", PYTHONPATH = root .. "/bench/peers/python",
+  PYTHONDONTWRITEBYTECODE = "1" }
 
 runtimes.ours = { name = "ours", command = path(frame.build) .. "/static/bootstrap", environment = lua }
 runtimes.shared = { name = "shared", command = path(frame.build) .. "/bootstrap", environment = lua }

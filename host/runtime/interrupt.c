@@ -20,7 +20,7 @@ enum { STRIKES_MAX = sizeof patience / sizeof patience[0] - 1 };
 static lua_State *state;
 static pthread_t thread;
 static timer_t timer;
-static bool has_timer;
+static bool has_timer, timer_runs;
 static atomic_bool running;
 static int strikes;
 
@@ -60,9 +60,11 @@ void interrupt_open(lua_State *L) {
     has_timer = timer_create(CLOCK_MONOTONIC, &event, &timer) == 0;
 }
 
+/* at 0: no end. */
 static void set_timer(int64_t at) {
-    if (!has_timer)
+    if (!has_timer || (at == 0 && !timer_runs))
         return;
+    timer_runs = at != 0;
     struct itimerspec when = {
         .it_value = {.tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000}};
     timer_settime(timer, TIMER_ABSTIME, &when, NULL);

@@ -1,5 +1,4 @@
 /* `bootstrap`: Lambda's custom runtime for Lua programs. */
-#include <curl/curl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +52,7 @@ struct start {
 
 static int start_state(lua_State *L) {
     struct start *start = lua_touserdata(L, 1);
+    lua_gc(L, LUA_GCSTOP); /* nothing of what is made here is garbage */
     luaL_openlibs(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_pushcfunction(L, luaopen_awsync_core);
@@ -64,6 +64,7 @@ static int start_state(lua_State *L) {
     interrupt_open(L);
     binding_open(L);
     binding_set_program_dir(L, start->handler.root);
+    lua_gc(L, LUA_GCRESTART);
     handler_load(L, &start->handler);
     return 0;
 }
@@ -170,11 +171,5 @@ int main(int argc, char **argv) {
     }
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = on_broken_pipe}, NULL);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        fprintf(stderr, "bootstrap: libcurl cannot start\n");
-        return EXIT_FAILURE;
-    }
-    int status = run(authority, handler);
-    curl_global_cleanup();
-    return status;
+    return run(authority, handler);
 }

@@ -1,6 +1,5 @@
 /*
-** The client side of Lambda's Runtime API (version 2018-06-01), on one curl handle. Plain C, no
-** Lua.
+** The client side of Lambda's Runtime API (version 2018-06-01), on one connection. Plain C, no Lua.
 **
 ** Every header of an invocation is optional. A refused answer (400, 403, 410, 413) is the
 ** caller's to log: the next invocation is not affected by it.
