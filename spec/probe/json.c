@@ -3,6 +3,7 @@
 ** object is {object = {{key, value}, ...}} in the order of the text, null is json.null; integers
 ** and floats are kept apart.
 */
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -376,6 +377,14 @@ static int unescape(lua_State *L) {
     return 1;
 }
 
+/* set_numeric_locale(folder, name) -> whether the C library has found it there */
+static int set_numeric_locale(lua_State *L) {
+    setenv("LOCPATH", luaL_checkstring(L, 1), 1);
+    lua_pushboolean(L, setlocale(LC_NUMERIC, luaL_checkstring(L, 2)) != NULL);
+    unsetenv("LOCPATH");
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"tokens", tokens},
     {"skip", skip},
@@ -387,6 +396,7 @@ static const luaL_Reg functions[] = {
     {"double_text", double_text},
     {"utf8_valid", utf8_valid},
     {"unescape", unescape},
+    {"set_numeric_locale", set_numeric_locale},
     {NULL, NULL},
 };
 
