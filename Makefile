@@ -131,7 +131,7 @@ $(BUILD)/spec/probe/%.so: $(BUILD)/obj/spec/probe/%.o $(call archives,$(PROBE_RO
 	$(LINK) -shared $^ $(ENGINE_LIBS) $(CLIENT_LIBS) -o $@
 
 # The probe that lets allocations fail has other probes within, whose allocations it stands behind.
-$(BUILD)/spec/probe/allocation.so: $(patsubst %,$(BUILD)/obj/spec/probe/%.o,allocation base codec envelope json record) \
+$(BUILD)/spec/probe/allocation.so: $(patsubst %,$(BUILD)/obj/spec/probe/%.o,allocation aws base codec envelope json record) \
   $(call archives,$(PROBE_ROOMS))
 	@mkdir -p $(@D)
 	$(LINK) -shared -Wl,-z,nodelete $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup free) $^ $(ENGINE_LIBS) $(CLIENT_LIBS) -o $@

@@ -13,3 +13,11 @@ describe("without memory below Lua", function()
     end)
   end
 end)
+
+describe("with memory that is looked at when it is freed", function()
+  it("buffers of secrets and the bodies of requests are wiped", function()
+    local stdout, stderr, status = shell.run((os.getenv "SPEC_LUA" or "lua5.4") .. " spec/support/wiping.lua", 120)
+    assert.equal("request 0, buffer of secrets 0, buffer 1\n", stdout, stderr)
+    assert.equal(0, status, stderr)
+  end)
+end)

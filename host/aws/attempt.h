@@ -10,7 +10,9 @@ enum { REQUEST_HEADERS_MAX = 32 };
 struct request {
     struct aws_client *client;
     struct aws_request in; /* own copies of all texts, in block */
-    char *block, *body;
+    char *block;
+    char *body; /* wiped when it is released: a body may hold an envelope, or a program's secrets */
+    size_t body_len;
     aws_done done;
     void *context;
     uint64_t id;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "host/aws/attempt.h"
+#include "host/base/secret.h"
 
 static void begin(void *context);
 static void cancel(void *context);
@@ -17,6 +18,7 @@ static void request_free(struct request *r) {
     free(r->sign_target);
     free(r->trace_id);
     free(r->block);
+    secret_wipe(r->body, r->body_len);
     free(r->body);
     free(r);
 }
@@ -80,12 +82,14 @@ static struct request *request_new(struct aws_client *client, const struct aws_r
                                    char *body, aws_done done, void *context) {
     struct request *r = calloc(1, sizeof *r);
     if (r == NULL) {
+        secret_wipe(body, in->body_len);
         free(body);
         return NULL;
     }
     http_exchange_init(&r->exchange, false);
     r->client = client;
     r->body = body;
+    r->body_len = body != NULL ? in->body_len : 0;
     r->done = done;
     r->context = context;
     r->begin = (struct io_post){.task = begin, .context = r};

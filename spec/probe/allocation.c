@@ -1,10 +1,12 @@
 /*
 ** Memory that runs out below Lua. This probe is linked so that malloc and its kin, wherever the
 ** rooms in it call them, are the functions here (-Wl,--wrap), and it gives OpenSSL its memory; so
-** it can let any allocation fail and knows how many blocks are in use. It has the other probes'
+** it can let any allocation fail, knows how many blocks are in use, and sees what they hold when
+** they are freed. It has the other probes'
 ** functions within. OpenSSL takes another allocator only before its first use, and keeps it to the
 ** end of the process: the probe wants a process of its own and is never unloaded.
 */
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +17,12 @@
 #include <lua.h>
 
 static struct {
-    long blocks, openssl_blocks; /* in use */
-    long asked;                  /* how often memory was asked for since the count began */
-    long fail_at;                /* this request fails; 0: none */
-    bool from_there;             /* and all that follow */
+    _Atomic long blocks, openssl_blocks; /* in use */
+    _Atomic long asked;                  /* how often memory was asked for since the count began */
+    _Atomic long fail_at;                /* this request fails; 0: none */
+    _Atomic bool from_there;             /* and all that follow */
+    char watched[64];  /* what no block should hold when it is freed; "": nothing */
+    _Atomic long seen; /* how many did */
 } memory;
 
 static bool refused(void) {
@@ -67,6 +71,9 @@ char *__wrap_strdup(const char *text) {
 }
 
 void __wrap_free(void *block) {
+    if (block && memory.watched[0] != '\0' &&
+        memmem(block, malloc_usable_size(block), memory.watched, strlen(memory.watched)))
+        memory.seen++;
     memory.blocks -= block != NULL;
     __real_free(block);
 }
@@ -125,6 +132,24 @@ static int in_use(lua_State *L) {
     return 2;
 }
 
+/* watch(text): from now on blocks that hold it when they are freed are counted. Only while no
+** client is at work. */
+static int watch(lua_State *L) {
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+    luaL_argcheck(L, len < sizeof(memory.watched), 1, "too long");
+    memcpy(memory.watched, text, len + 1);
+    memory.seen = 0;
+    return 0;
+}
+
+/* seen() -> how many did */
+static int seen(lua_State *L) {
+    lua_pushinteger(L, memory.seen);
+    return 1;
+}
+
+int luaopen_probe_aws(lua_State *L);
 int luaopen_probe_base(lua_State *L);
 int luaopen_probe_codec(lua_State *L);
 int luaopen_probe_envelope(lua_State *L);
@@ -134,14 +159,16 @@ __attribute__((visibility("default"))) int luaopen_probe_allocation(lua_State *L
 
 int luaopen_probe_allocation(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"failing", failing},
-        {"in_use", in_use},
-        {NULL, NULL},
+        {"failing", failing}, {"in_use", in_use}, {"watch", watch}, {"seen", seen}, {NULL, NULL},
     };
     static const luaL_Reg rooms[] = {
-        {"base", luaopen_probe_base},         {"codec", luaopen_probe_codec},
-        {"envelope", luaopen_probe_envelope}, {"json", luaopen_probe_json},
-        {"record", luaopen_probe_record},     {NULL, NULL},
+        {"aws", luaopen_probe_aws},
+        {"base", luaopen_probe_base},
+        {"codec", luaopen_probe_codec},
+        {"envelope", luaopen_probe_envelope},
+        {"json", luaopen_probe_json},
+        {"record", luaopen_probe_record},
+        {NULL, NULL},
     };
     if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
         return luaL_error(L, "OpenSSL was in use before the probe");
