@@ -9,7 +9,7 @@
 #   make fuzz SECONDS=60          each libFuzzer target for so long (clang)
 #   make bench                    every program of bench/: medians, and floors in C that are ours
 #   make bench-peers              the same beside other people's programs (installs them in build/peers)
-#   make conformance              boto3 and the AWS CLI against the engine (installs them in build/)
+#   make conformance              AWS's own clients and runtimes, and other people's SQS (installs them in build/peers)
 #   make valgrind                 the README's program under valgrind
 #   make deps       installs what is missing (Debian, Ubuntu)
 #   make clean
@@ -18,6 +18,7 @@ CC       ?= cc
 CFLAGS   ?= -O2 -g
 SANITIZE ?=
 ROOM     ?=                      # make test ROOM=sigv4: only spec/sigv4_spec.lua
+PARTY    ?=                      # make conformance PARTY=javascript: only that one
 LUA      ?= lua5.4
 
 ifeq ($(SANITIZE),)
@@ -173,7 +174,7 @@ fuzz: $(FUZZERS)
 
 conformance: deps
 	@$(MAKE) --no-print-directory all
-	@AWSYNC_BUILD=$(BUILD) tools/conformance
+	@AWSYNC_BUILD=$(BUILD) tools/conformance $(PARTY)
 
 # bench/tools/NAME.c is a small program of a bench; BENCH_LIBS is what it is linked with.
 BENCH_TOOLS := $(patsubst bench/tools/%.c,$(BUILD)/bench/%,$(wildcard bench/tools/*.c))

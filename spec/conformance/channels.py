@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from clients import Server
+from party import Server
 
 
 def free_port():
