@@ -104,6 +104,20 @@ describe("awsync test", function()
       end
     end)
 
+    it("runs where the machine's lua is another one, for which the user's paths are not", function()
+      os.execute("mkdir " .. folder .. "/bin")
+      shell.write(folder .. "/bin/lua", [[#!/bin/sh
+[ -z "$LUA_PATH$LUA_CPATH" ] || { echo "these are Lua 5.4's" >&2; exit 3; }
+exec lua5.4 "$@"
+]])
+      os.execute("chmod +x " .. folder .. "/bin/lua")
+      shell.write(folder .. "/spec/a_spec.lua", [[it("runs", function() end)]])
+      local paths = "LUA_PATH='/opt/5.4/?.lua;;' LUA_CPATH='/opt/5.4/?.so;;'"
+      local out, err, status = shell.run(("cd %s && %s PATH=%s/bin:$PATH %s test"):format(folder, paths, folder,
+        shell.awsync))
+      assert.equal(0, status, out .. err)
+    end)
+
     it("fails as busted fails", function()
       shell.write(folder .. "/spec/a_spec.lua", [[it("is wrong", function() error "red" end)]])
       local out, _, status = in_folder(folder, "test")

@@ -17,19 +17,18 @@ static const char help[] =
     "--tags, --output.\n\n"
     "Exit status: busted's own, the number of specs that failed; 1 when there is no busted.\n";
 
-/* Puts `more` before what NAME, or for Lua 5.4 alone NAME_5_4, has; Lua's own default stays at the
-** end. */
+/* Sets NAME_5_4, which is for Lua 5.4 alone, to `more` and then what it or NAME has had; Lua's own
+** default stays at the end. NAME goes: busted begins by whatever `lua` is on this machine, and
+** modules that are Lua 5.4's are none for another. */
 static bool extend(const char *name, const char *more) {
     char versioned[32];
     snprintf(versioned, sizeof versioned, "%s_5_4", name);
     const char *there = getenv(versioned);
-    if (there != NULL)
-        name = versioned;
-    else
+    if (there == NULL)
         there = getenv(name);
     char *value = NULL;
     bool ok = asprintf(&value, "%s;%s", more, there != NULL && there[0] != '\0' ? there : ";") >= 0;
-    ok = ok && setenv(name, value, 1) == 0;
+    ok = ok && setenv(versioned, value, 1) == 0 && unsetenv(name) == 0;
     free(value);
     return ok;
 }
