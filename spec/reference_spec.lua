@@ -159,7 +159,7 @@ describe("the reference", function()
 end)
 
 describe("code in", function()
-  for _, path in ipairs { "README.md", REFERENCE, "docs/troubleshooting.md" } do
+  for _, path in ipairs { "README.md", REFERENCE } do
     it(path .. " compiles; programs give the answer that they state", function()
       local folder, remove = shell.folder()
       finally(remove)

@@ -255,6 +255,44 @@ def the_way_by_the_aws_cli_works_as_the_docs_have_it(project, moto):
     assert len(policy["Statement"]) == 3
 
 
+def shown_steps(text, first):
+    """The commands of a page's console blocks from the one that begins so, with what it shows below each."""
+    steps = []
+    for block in re.findall(r"```console\n(.*?)```", text, re.S):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                steps.append((line[2:], []))
+            else:
+                steps[-1][1].append(line)
+    start = next(i for i, step in enumerate(steps) if step[0].startswith(first))
+    return steps[start:]
+
+
+@check
+def the_steps_of_getting_started_are_true(project, moto):
+    project.run("delete", "squares")  # of the check before
+    folder = project.folder / "squares"
+    folder.mkdir()
+    (folder / "squares.lua").write_text((ROOT / "examples/squares.lua").read_text())
+    moto.client("logs").create_log_group(logGroupName="/aws/lambda/squares")
+    project.run("package", "squares/squares.lua", "--bootstrap", "runtime")  # makes the key
+    prelude = f'awsync() {{ "{project.awsync}" "$@"; }}\n'
+    steps = shown_steps((ROOT / "docs/getting-started.md").read_text(), "awsync doctor")
+    assert len(steps) == 4, steps
+    for command, shown in steps:
+        script = prelude + command.replace("../awsync/build/static/bootstrap", "../runtime") + " 2>&1"
+        done = subprocess.run(
+            ["sh", "-c", script], cwd=folder, env=moto.variables(), capture_output=True, text=True
+        )
+        if command.startswith("awsync doctor"):  # whose runtime is this build's
+            shown = [line for line in shown if line.startswith("ok")]
+        else:
+            assert done.returncode == 0, (command, done.stdout)
+        for line in shown:
+            pattern = "^" + re.escape(line).replace(re.escape("..."), ".*") + "$"
+            assert re.search(pattern, done.stdout, re.M), (line, done.stdout)
+
+
 @check
 def the_sam_template_is_valid_and_has_the_policy_of_the_tree(project, moto):
     template = ROOT / "packaging/sam/template.yaml"
