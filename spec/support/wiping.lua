@@ -1,5 +1,6 @@
--- Prints how many blocks hold a marker when they are freed: of a request whose body it is, of a buffer for secrets, and
--- of a plain buffer, so that one sees that the count finds it. A program of its own, as spec/probe/allocation.c wants it.
+-- Prints how many blocks hold a marker when they are freed: of a request whose body it is, of a buffer for secrets,
+-- and of a plain buffer, so that one sees that the count finds it. A program of its own, as spec/probe/allocation.c
+-- wants it.
 local probe = require "probe.allocation"
 
 local marker = "a marker that no block should hold"
