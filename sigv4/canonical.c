@@ -43,30 +43,38 @@ enum sigv4_result sigv4_work_init(struct sigv4_work *work, const struct sigv4_re
     }
     work->header_cap = request->header_count + ADDED_HEADERS;
     work->headers = calloc(work->header_cap, sizeof *work->headers);
-    if (!work->headers || (!cache && !sigv4_crypto_init(&work->own_crypto)))
+    if (!work->headers)
         return SIGV4_NO_MEMORY;
-    work->crypto = cache ? sigv4_cache_crypto(cache) : &work->own_crypto;
-    return SIGV4_OK;
+    bool have_crypto =
+        cache ? sigv4_cache_lend(cache, &work->crypto) : sigv4_crypto_init(&work->crypto);
+    return have_crypto ? SIGV4_OK : SIGV4_NO_MEMORY;
 }
 
 void sigv4_work_free(struct sigv4_work *work) {
     free(work->headers);
     work->headers = NULL;
     sigv4_query_free(&work->query);
-    sigv4_crypto_free(&work->own_crypto);
+    if (work->cache && work->crypto.hmac)
+        sigv4_cache_take_back(work->cache, &work->crypto);
+    else
+        sigv4_crypto_free(&work->crypto);
 }
 
 void sigv4_work_scope(struct sigv4_work *work, const char *amz_date, const char *region,
                       const char *service) {
-    struct buf scope;
+    const char *const parts[] = {work->date, region, service, SIGV4_TERMINATOR};
+    char *at = work->scope;
     memcpy(work->amz_date, amz_date, sizeof work->amz_date);
     memcpy(work->date, amz_date, SIGV4_DATE_LEN);
     memcpy(work->region, region, strlen(region) + 1);
     memcpy(work->service, service, strlen(service) + 1);
-    buf_init(&scope, sizeof work->scope - 1);
-    buf_addf(&scope, "%s/%s/%s/" SIGV4_TERMINATOR, work->date, region, service);
-    memcpy(work->scope, buf_text(&scope), scope.len + 1);
-    buf_free(&scope);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t len = strlen(parts[i]);
+        memcpy(at, parts[i], len);
+        at += len;
+        *at++ = '/';
+    }
+    at[-1] = '\0';
 }
 
 bool sigv4_has_token(const struct sigv4_credentials *credentials) {
@@ -129,8 +137,13 @@ static bool repeats(const struct sigv4_work *work, size_t i) {
 }
 
 static void add_lower(struct buf *out, const char *name) {
-    for (; *name != '\0'; name++)
-        buf_addc(out, sigv4_lower(*name));
+    size_t len = strlen(name);
+    char *at = buf_reserve(out, len);
+    if (!at)
+        return;
+    for (size_t i = 0; i < len; i++)
+        at[i] = sigv4_lower(name[i]);
+    out->len += len;
 }
 
 bool sigv4_work_signed_names(const struct sigv4_work *work, struct buf *out) {
@@ -157,6 +170,9 @@ static size_t blank_at(const char *at) {
 
 enum sigv4_result sigv4_header_value(struct buf *out, const char *value) {
     bool pending = false, begun = false;
+    char *start = buf_reserve(out, strlen(value)), *at = start;
+    if (!start)
+        return SIGV4_NO_MEMORY;
     while (*value != '\0') {
         size_t blank = blank_at(value);
         if (blank > 0) {
@@ -167,12 +183,14 @@ enum sigv4_result sigv4_header_value(struct buf *out, const char *value) {
         if ((unsigned char)*value < ' ' || *value == 127)
             return SIGV4_BAD_INPUT;
         if (pending)
-            buf_addc(out, ' ');
+            *at++ = ' ';
         pending = false;
         begun = true;
-        buf_addc(out, *value++);
+        *at++ = *value++;
     }
-    return buf_ok(out) ? SIGV4_OK : SIGV4_NO_MEMORY;
+    *at = '\0';
+    out->len += (size_t)(at - start);
+    return SIGV4_OK;
 }
 
 static enum sigv4_result add_headers(const struct sigv4_work *work, struct buf *out) {
@@ -237,13 +255,16 @@ static void add_path(const struct sigv4_work *work, struct buf *out) {
 
 enum sigv4_result sigv4_work_payload(struct sigv4_work *work) {
     const struct sigv4_request *request = work->request;
-    return sigv4_sha256_hex(work->crypto, request->body, request->body_len, work->payload)
+    return sigv4_sha256_hex(&work->crypto, request->body, request->body_len, work->payload)
                ? SIGV4_OK
                : SIGV4_NO_MEMORY;
 }
 
 static enum sigv4_result canonical_request(const struct sigv4_work *work, const char *signed_names,
                                            struct buf *out) {
+    enum { REST = 256 }; /* method, payload hash, ends of lines */
+    buf_reserve(out, 3 * work->path_len + work->query.text.len + work->header_bytes +
+                         2 * work->header_count + strlen(signed_names) + REST);
     buf_adds(out, work->request->method);
     buf_addc(out, '\n');
     add_path(work, out);
@@ -260,7 +281,7 @@ static enum sigv4_result canonical_request(const struct sigv4_work *work, const 
     return buf_ok(out) ? SIGV4_OK : SIGV4_NO_MEMORY;
 }
 
-enum sigv4_result sigv4_compute(const struct sigv4_work *work,
+enum sigv4_result sigv4_compute(struct sigv4_work *work,
                                 const struct sigv4_credentials *credentials,
                                 struct sigv4_stages *stages) {
     enum sigv4_result result = SIGV4_NO_MEMORY;
@@ -268,6 +289,7 @@ enum sigv4_result sigv4_compute(const struct sigv4_work *work,
     struct buf text;
     buf_init_secret(&text, SIGV4_MAX_TEXT); /* it may hold a session token */
 
+    buf_reserve(&text, work->header_bytes);
     sigv4_work_signed_names(work, &text);
     stages->signed_headers = buf_take(&text, NULL);
     if (!stages->signed_headers)
@@ -277,21 +299,28 @@ enum sigv4_result sigv4_compute(const struct sigv4_work *work,
     if (result != SIGV4_OK)
         goto done;
     result = SIGV4_NO_MEMORY;
-    if (!sigv4_sha256_hex(work->crypto, text.data, text.len, stages->canonical_hash))
+    if (!sigv4_sha256_hex(&work->crypto, text.data, text.len, stages->canonical_hash))
         goto done;
     stages->canonical_request = buf_take(&text, NULL);
 
-    buf_addf(&text, SIGV4_ALGORITHM "\n%s\n%s\n%s", work->amz_date, work->scope,
-             stages->canonical_hash);
+    const char *const lines[] = {SIGV4_ALGORITHM, work->amz_date, work->scope,
+                                 stages->canonical_hash};
+    buf_reserve(&text, sizeof SIGV4_ALGORITHM + sizeof work->amz_date + sizeof work->scope +
+                           sizeof stages->canonical_hash);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        if (i > 0)
+            buf_addc(&text, '\n');
+        buf_adds(&text, lines[i]);
+    }
     stages->string_to_sign = buf_take(&text, NULL);
     if (!stages->canonical_request || !stages->string_to_sign)
         goto done;
 
-    result = sigv4_key(work->crypto, work->cache, credentials, work->date, work->region,
+    result = sigv4_key(&work->crypto, work->cache, credentials, work->date, work->region,
                        work->service, key);
     if (result != SIGV4_OK)
         goto done;
-    if (!sigv4_hmac(work->crypto, key, sizeof key, stages->string_to_sign,
+    if (!sigv4_hmac(&work->crypto, key, sizeof key, stages->string_to_sign,
                     strlen(stages->string_to_sign), signature)) {
         result = SIGV4_NO_MEMORY;
         goto done;

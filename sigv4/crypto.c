@@ -10,9 +10,11 @@ bool sigv4_crypto_init(struct sigv4_crypto *crypto) {
                            OSSL_PARAM_construct_end()};
     EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     crypto->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    crypto->digest = EVP_MD_CTX_new();
     crypto->hmac = mac ? EVP_MAC_CTX_new(mac) : NULL;
     EVP_MAC_free(mac);
-    if (crypto->sha256 && crypto->hmac && EVP_MAC_CTX_set_params(crypto->hmac, params))
+    if (crypto->sha256 && crypto->digest && crypto->hmac &&
+        EVP_MAC_CTX_set_params(crypto->hmac, params))
         return true;
     sigv4_crypto_free(crypto);
     return false;
@@ -20,22 +22,20 @@ bool sigv4_crypto_init(struct sigv4_crypto *crypto) {
 
 void sigv4_crypto_free(struct sigv4_crypto *crypto) {
     EVP_MAC_CTX_free(crypto->hmac);
+    EVP_MD_CTX_free(crypto->digest);
     EVP_MD_free(crypto->sha256);
     *crypto = (struct sigv4_crypto){0};
 }
 
-bool sigv4_sha256(const struct sigv4_crypto *crypto, const struct sigv4_span *spans, size_t count,
+bool sigv4_sha256(struct sigv4_crypto *crypto, const struct sigv4_span *spans, size_t count,
                   unsigned char *out) {
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool done = ctx && EVP_DigestInit_ex2(ctx, crypto->sha256, NULL);
+    bool done = EVP_DigestInit_ex2(crypto->digest, crypto->sha256, NULL);
     for (size_t i = 0; done && i < count; i++)
-        done = EVP_DigestUpdate(ctx, spans[i].data, spans[i].len);
-    done = done && EVP_DigestFinal_ex(ctx, out, NULL);
-    EVP_MD_CTX_free(ctx);
-    return done;
+        done = EVP_DigestUpdate(crypto->digest, spans[i].data, spans[i].len);
+    return done && EVP_DigestFinal_ex(crypto->digest, out, NULL);
 }
 
-bool sigv4_sha256_hex(const struct sigv4_crypto *crypto, const void *data, size_t len, char *out) {
+bool sigv4_sha256_hex(struct sigv4_crypto *crypto, const void *data, size_t len, char *out) {
     unsigned char digest[SIGV4_DIGEST_SIZE];
     const struct sigv4_span span = {len ? data : "", len};
     if (!sigv4_sha256(crypto, &span, 1, digest))
@@ -44,13 +44,14 @@ bool sigv4_sha256_hex(const struct sigv4_crypto *crypto, const void *data, size_
     return true;
 }
 
-bool sigv4_hmac(const struct sigv4_crypto *crypto, const void *key, size_t key_len,
-                const void *data, size_t len, unsigned char *out) {
-    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(crypto->hmac);
-    bool done = ctx && EVP_MAC_init(ctx, key, key_len, NULL) && EVP_MAC_update(ctx, data, len) &&
-                EVP_MAC_final(ctx, out, NULL, SIGV4_DIGEST_SIZE);
-    EVP_MAC_CTX_free(ctx);
-    return done;
+bool sigv4_hmac(struct sigv4_crypto *crypto, const void *key, size_t key_len, const void *data,
+                size_t len, unsigned char *out) {
+    static const unsigned char blank[SIGV4_DIGEST_SIZE];
+    bool done = EVP_MAC_init(crypto->hmac, key, key_len, NULL) &&
+                EVP_MAC_update(crypto->hmac, data, len) &&
+                EVP_MAC_final(crypto->hmac, out, NULL, SIGV4_DIGEST_SIZE);
+    /* The context would keep the key for as long as it is kept itself. */
+    return EVP_MAC_init(crypto->hmac, blank, sizeof blank, NULL) && done;
 }
 
 void sigv4_hex(const unsigned char *digest, char *out) {

@@ -36,10 +36,11 @@ enum {
 
 /* --- crypto.c ------------------------------------------------------------- */
 
-/* The algorithms. Fetching them costs more than a short hash, so a cache keeps them; an HMAC begins
-** as a copy of a context that knows its digest already. Only read after init: threads share it. */
+/* The algorithms and their contexts, of one thread at a time. To fetch them and to make a context
+** costs more than a short hash, so a cache keeps them for the next request. */
 struct sigv4_crypto {
     struct evp_md_st *sha256;
+    struct evp_md_ctx_st *digest;
     struct evp_mac_ctx_st *hmac;
 };
 /* False when OpenSSL fails; crypto is then empty. */
@@ -52,12 +53,12 @@ struct sigv4_span {
     size_t len;
 };
 /* SHA-256 over all pieces. False when OpenSSL fails. */
-bool sigv4_sha256(const struct sigv4_crypto *crypto, const struct sigv4_span *spans, size_t count,
+bool sigv4_sha256(struct sigv4_crypto *crypto, const struct sigv4_span *spans, size_t count,
                   unsigned char *out);
 /* out: SIGV4_HEX_LEN + 1 bytes. */
-bool sigv4_sha256_hex(const struct sigv4_crypto *crypto, const void *data, size_t len, char *out);
-bool sigv4_hmac(const struct sigv4_crypto *crypto, const void *key, size_t key_len,
-                const void *data, size_t len, unsigned char *out);
+bool sigv4_sha256_hex(struct sigv4_crypto *crypto, const void *data, size_t len, char *out);
+bool sigv4_hmac(struct sigv4_crypto *crypto, const void *key, size_t key_len, const void *data,
+                size_t len, unsigned char *out);
 /* Lower-case hex and a NUL. */
 void sigv4_hex(const unsigned char *digest, char *out);
 
@@ -65,12 +66,14 @@ void sigv4_hex(const unsigned char *digest, char *out);
 
 /* The signing key of a day, region and service; from the cache when there is one (it may be NULL).
 ** date: YYYYMMDD with a NUL. The caller wipes key (SIGV4_DIGEST_SIZE bytes). */
-enum sigv4_result sigv4_key(const struct sigv4_crypto *crypto, struct sigv4_cache *cache,
+enum sigv4_result sigv4_key(struct sigv4_crypto *crypto, struct sigv4_cache *cache,
                             const struct sigv4_credentials *credentials, const char *date,
                             const char *region, const char *service, unsigned char *key);
 
-/* Borrowed from the cache. */
-const struct sigv4_crypto *sigv4_cache_crypto(const struct sigv4_cache *cache);
+/* Takes a crypto out of the cache, which makes one when all are lent. False when OpenSSL fails. */
+bool sigv4_cache_lend(struct sigv4_cache *cache, struct sigv4_crypto *crypto_out);
+/* Puts it back; crypto is then empty. */
+void sigv4_cache_take_back(struct sigv4_cache *cache, struct sigv4_crypto *crypto);
 
 /* --- text.c --------------------------------------------------------------- */
 
@@ -118,10 +121,9 @@ size_t sigv4_query_find(const struct sigv4_query *query, const char *name,
 
 struct sigv4_work {
     const struct sigv4_request *request;
-    struct sigv4_cache *cache;         /* NULL: none */
-    const struct sigv4_crypto *crypto; /* the cache's or own_crypto */
-    struct sigv4_crypto own_crypto;
-    const char *path; /* of the request's target */
+    struct sigv4_cache *cache;  /* NULL: none */
+    struct sigv4_crypto crypto; /* goes back to the cache */
+    const char *path;           /* of the request's target */
     size_t path_len;
     const char *wire_query; /* without '?'; NULL when there is none */
     size_t wire_query_len;
@@ -160,7 +162,7 @@ bool sigv4_work_signed_names(const struct sigv4_work *work, struct buf *out);
 /* Hashes the body. */
 enum sigv4_result sigv4_work_payload(struct sigv4_work *work);
 /* Makes every stage. stages must be empty. */
-enum sigv4_result sigv4_compute(const struct sigv4_work *work,
+enum sigv4_result sigv4_compute(struct sigv4_work *work,
                                 const struct sigv4_credentials *credentials,
                                 struct sigv4_stages *stages);
 /* Appends a header value in canonical form: trimmed, unfolded, each run of blanks one blank.

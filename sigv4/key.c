@@ -12,7 +12,7 @@
 ** used entry of a row makes room. Date, region and so on are not kept: an entry is found by
 ** a salted hash over all of them and the secret, so a rotated secret has another entry.
 */
-enum { SETS = 64, WAYS = 4 };
+enum { SETS = 64, WAYS = 4, KEPT = 4 };
 
 struct entry {
     unsigned char fingerprint[SIGV4_DIGEST_SIZE];
@@ -21,8 +21,9 @@ struct entry {
 };
 
 struct sigv4_cache {
-    struct sigv4_crypto crypto;
     pthread_mutex_t lock;
+    struct sigv4_crypto kept[KEPT]; /* that nobody uses */
+    size_t kept_count;
     unsigned char salt[SIGV4_DIGEST_SIZE];
     uint64_t uses;
     struct entry entries[SETS][WAYS];
@@ -32,11 +33,12 @@ struct sigv4_cache *sigv4_cache_new(void) {
     struct sigv4_cache *cache = calloc(1, sizeof *cache);
     if (!cache)
         return NULL;
-    if (!sigv4_crypto_init(&cache->crypto) || pthread_mutex_init(&cache->lock, NULL) != 0) {
-        sigv4_crypto_free(&cache->crypto);
+    if (!sigv4_crypto_init(&cache->kept[0]) || pthread_mutex_init(&cache->lock, NULL) != 0) {
+        sigv4_crypto_free(&cache->kept[0]);
         free(cache);
         return NULL;
     }
+    cache->kept_count = 1;
     random_bytes(cache->salt, sizeof cache->salt);
     return cache;
 }
@@ -45,13 +47,29 @@ void sigv4_cache_free(struct sigv4_cache *cache) {
     if (!cache)
         return;
     pthread_mutex_destroy(&cache->lock);
-    sigv4_crypto_free(&cache->crypto);
+    while (cache->kept_count > 0)
+        sigv4_crypto_free(&cache->kept[--cache->kept_count]);
     secret_wipe(cache, sizeof *cache);
     free(cache);
 }
 
-const struct sigv4_crypto *sigv4_cache_crypto(const struct sigv4_cache *cache) {
-    return &cache->crypto;
+bool sigv4_cache_lend(struct sigv4_cache *cache, struct sigv4_crypto *crypto_out) {
+    pthread_mutex_lock(&cache->lock);
+    bool found = cache->kept_count > 0;
+    if (found)
+        *crypto_out = cache->kept[--cache->kept_count];
+    pthread_mutex_unlock(&cache->lock);
+    return found || sigv4_crypto_init(crypto_out);
+}
+
+void sigv4_cache_take_back(struct sigv4_cache *cache, struct sigv4_crypto *crypto) {
+    pthread_mutex_lock(&cache->lock);
+    if (cache->kept_count < KEPT) {
+        cache->kept[cache->kept_count++] = *crypto;
+        *crypto = (struct sigv4_crypto){0};
+    }
+    pthread_mutex_unlock(&cache->lock);
+    sigv4_crypto_free(crypto);
 }
 
 static struct entry *row_of(struct sigv4_cache *cache, const unsigned char *fingerprint) {
@@ -89,7 +107,7 @@ static void keep(struct sigv4_cache *cache, const unsigned char *fingerprint,
 }
 
 /* The chain of the document: secret, date, region, service, terminator. */
-static bool derive(const struct sigv4_crypto *crypto, const char *secret, const char *date,
+static bool derive(struct sigv4_crypto *crypto, const char *secret, const char *date,
                    const char *region, const char *service, unsigned char *key) {
     static const char prefix[] = "AWS4";
     const char *const links[] = {region, service, SIGV4_TERMINATOR};
@@ -110,7 +128,7 @@ static bool derive(const struct sigv4_crypto *crypto, const char *secret, const 
     return done;
 }
 
-enum sigv4_result sigv4_key(const struct sigv4_crypto *crypto, struct sigv4_cache *cache,
+enum sigv4_result sigv4_key(struct sigv4_crypto *crypto, struct sigv4_cache *cache,
                             const struct sigv4_credentials *credentials, const char *date,
                             const char *region, const char *service, unsigned char *key) {
     const char *secret = credentials->secret_access_key;

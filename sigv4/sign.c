@@ -111,8 +111,16 @@ enum sigv4_result sigv4_sign(const struct sigv4_request *request,
     result = sigv4_compute(&work, credentials, stages);
     if (result != SIGV4_OK)
         goto done;
-    buf_addf(&text, SIGV4_ALGORITHM " Credential=%s/%s, SignedHeaders=%s, Signature=%s",
-             credentials->access_key_id, work.scope, stages->signed_headers, stages->signature);
+    const char *const pieces[] = {SIGV4_ALGORITHM " Credential=",
+                                  credentials->access_key_id,
+                                  "/",
+                                  work.scope,
+                                  ", SignedHeaders=",
+                                  stages->signed_headers,
+                                  ", Signature=",
+                                  stages->signature};
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        buf_adds(&text, pieces[i]);
     memcpy(out->amz_date, work.amz_date, sizeof out->amz_date);
     out->authorization = buf_take(&text, NULL);
     if (!out->authorization)

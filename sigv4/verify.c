@@ -187,7 +187,7 @@ static enum sigv4_result set_payload(struct sigv4_work *work, const struct sigv4
         if (!sigv4_name_is(header->name, "x-amz-content-sha256"))
             continue;
         struct buf value;
-        buf_init(&value, SIGV4_HEX_LEN);
+        buf_init(&value, 2 * SIGV4_HEX_LEN);
         if (strnlen(header->value, 2 * SIGV4_HEX_LEN) == 2 * SIGV4_HEX_LEN ||
             sigv4_header_value(&value, header->value) != SIGV4_OK)
             result = SIGV4_MISMATCH;
