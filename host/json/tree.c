@@ -10,7 +10,7 @@
 #include "host/base/secret.h"
 #include "host/json/text.h"
 
-enum { FIRST_BLOCK = 2048, MOST_BLOCK = 65536 };
+enum { LEAST_BLOCK = 512, SECOND_BLOCK = 2048, MOST_BLOCK = 65536 };
 
 struct block {
     struct block *next;
@@ -18,17 +18,20 @@ struct block {
     alignas(max_align_t) char data[];
 };
 
-/* Values and texts lie in blocks, one behind the other, and go all at once. */
+/* Values and texts lie in blocks, one behind the other, and go all at once. The first block is the
+** tree's own: for most documents it is the only one. */
 struct json_tree {
     struct block *blocks; /* the newest first */
     char *free, *end;     /* what is left of the newest */
     size_t next_size;
     struct json_value *root;
+    size_t size; /* of data */
+    alignas(max_align_t) char data[];
 };
 
 static void *allocate(struct json_tree *tree, size_t size, size_t align) {
     size_t padding = (align - (uintptr_t)tree->free % align) % align;
-    size_t left = tree->free ? (size_t)(tree->end - tree->free) : 0;
+    size_t left = (size_t)(tree->end - tree->free);
     if (size > left || padding > left - size) {
         size_t block_size = size > tree->next_size ? size : tree->next_size;
         if (block_size > SIZE_MAX - sizeof(struct block))
@@ -159,19 +162,31 @@ static void release(struct json_tree *tree, bool wipe) {
             secret_wipe(block->data, block->size);
         free(block);
     }
+    if (wipe)
+        secret_wipe(tree->data, tree->size);
     free(tree);
+}
+
+/* len: of the text. NULL: no memory. */
+static struct json_tree *tree_new(size_t len) {
+    size_t size = len < MOST_BLOCK / 2 ? 2 * len + LEAST_BLOCK : MOST_BLOCK;
+    struct json_tree *tree = malloc(sizeof(*tree) + size);
+    if (!tree)
+        return NULL;
+    *tree = (struct json_tree){.next_size = SECOND_BLOCK, .size = size};
+    tree->free = tree->data;
+    tree->end = tree->data + size;
+    return tree;
 }
 
 struct json_tree *json_parse(const char *text, size_t len, unsigned max_depth, char *error_out,
                              size_t error_size) {
     struct json_reader reader;
     json_reader_init(&reader, text, len, max_depth);
-    struct json_tree *tree = calloc(1, sizeof(*tree));
+    struct json_tree *tree = tree_new(len);
     const char *error = out_of_memory;
-    if (tree) {
-        tree->next_size = FIRST_BLOCK;
+    if (tree)
         error = build(tree, &reader);
-    }
     if (!error)
         return tree;
     if (error_out && error_size > 0) {
