@@ -111,7 +111,9 @@ bool engine_config_init(struct engine_config *config, const struct engine_option
         return false;
     config->init_timeout_ms =
         options->init_timeout_ms > 0 ? options->init_timeout_ms : DEFAULT_INIT;
-    config->starting_max = cores > 2 ? 2 * (int)cores : 4;
+    /* An init is nothing but computing: more at once than there are cores delay each other, and those
+    ** that could serve already. */
+    config->starting_max = cores > 2 ? (int)cores : 2;
     if (options->function_name == NULL)
         return true;
 
