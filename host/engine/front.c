@@ -161,7 +161,11 @@ static void cut_within(const struct service_call *call, int status, const char *
 void service_answer(struct service_call *call, int status, const char *content_type,
                     const void *body, size_t len) {
     struct evhttp_request *request = call->request;
+    const struct front *front = call->front;
 
+    /* Who has read the answer finds its effects in the figures. */
+    if (call->service == AUTH_SQS)
+        figures_queues(front->figures, sqs_service_queue_count(front->services.sqs));
     service_set_header(call, "x-amzn-RequestId", call->request_id);
     if (content_type != NULL && len > 0)
         service_set_header(call, "Content-Type", content_type);
@@ -174,7 +178,7 @@ void service_answer(struct service_call *call, int status, const char *content_t
     else if (call->fate.ending == FAULT_CUT)
         cut_within(call, status, body, len);
     free(call);
-    evhttp_send_reply(request, status, reason_text(status), NULL);
+    http_answer(request, status, reason_text(status));
 }
 
 static void connection_gone(struct evhttp_connection *connection, void *context) {
@@ -292,7 +296,6 @@ static void serve(struct front *front, struct service_call *call) {
         break;
     case AUTH_SQS:
         sqs_service_call(front->services.sqs, call);
-        figures_queues(front->figures, sqs_service_queue_count(front->services.sqs));
         break;
     }
 }

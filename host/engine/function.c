@@ -70,7 +70,6 @@ void function_submit(struct function *f, struct invocation *inv) {
         inv->accepted_ms = clock_mono_ms();
         events_submit(f, inv);
     }
-    function_schedule(f);
 }
 
 /* Takes what is to be served next out of its queue; NULL when nothing may begin. */

@@ -134,7 +134,8 @@ size_t function_room(const struct function *f);
 bool function_is_over_reserved(const struct function *f);
 /* The reason for which a synchronous call is throttled now; NULL: it is not. */
 const char *function_throttles(const struct function *f);
-/* inv->call set: synchronous, function_throttles must be NULL. */
+/* Puts it into its queue; function_schedule begins it. inv->call set: synchronous, function_throttles must
+** be NULL. */
 void function_submit(struct function *f, struct invocation *inv);
 /* Gives what waits to workers, and starts them where they are needed. */
 void function_schedule(struct function *f);

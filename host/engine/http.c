@@ -106,6 +106,24 @@ void http_unwatch(struct evhttp_request *request) {
     bufferevent_setwatermark(evhttp_connection_get_bufferevent(connection), EV_READ, 0, 0);
 }
 
+void http_answer(struct evhttp_request *request, int status, const char *reason) {
+    struct evhttp_connection *connection = evhttp_request_get_connection(request);
+    struct bufferevent *bev =
+        connection != NULL ? evhttp_connection_get_bufferevent(connection) : NULL;
+    struct evbuffer *output;
+
+    evhttp_send_reply(request, status, reason, NULL);
+    if (bev == NULL)
+        return;
+    output = bufferevent_get_output(bev);
+    evbuffer_unfreeze(output, 1);
+    evbuffer_write(output, bufferevent_getfd(bev));
+    evbuffer_freeze(output, 1);
+    /* On with the connection, which may free it: nothing of evhttp touches it behind its callback. */
+    if (evbuffer_get_length(output) == 0)
+        bufferevent_trigger(bev, EV_WRITE, 0);
+}
+
 void http_cut(struct evhttp_request *request, const void *bytes, size_t len) {
     struct evhttp_connection *connection = evhttp_request_get_connection(request);
     evutil_socket_t fd;

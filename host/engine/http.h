@@ -21,6 +21,11 @@ void http_watch(struct evhttp_request *request, http_gone gone, void *context);
 /* Before the answer is sent. Does nothing for a request whose connection has gone. */
 void http_unwatch(struct evhttp_request *request);
 
+/* As evhttp_send_reply, but the answer is written at once, as far as there is room for it. evhttp waits for
+** the kernel's word that the socket can be written to, which nearly always it can: a turn of the
+** loop and two system calls more. */
+void http_answer(struct evhttp_request *request, int status, const char *reason);
+
 /* Cuts the client off: it gets the bytes (as far as they fit a socket's buffer), then the end of the
 ** connection. The request must still be answered, which ends in nothing. */
 void http_cut(struct evhttp_request *request, const void *bytes, size_t len);

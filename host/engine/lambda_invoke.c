@@ -221,11 +221,12 @@ static void invoke(struct function *function, struct service_call *call, enum in
     inv->client_context = client_context;
     if (type == INVOKE_EVENT && call_is_twice(call))
         second = make_invocation(call, type, tenant, payload, len);
-    if (type == INVOKE_EVENT)
-        service_answer(call, 202, NULL, NULL, 0);
     function_submit(function, inv);
     if (second != NULL)
         function_submit(function, second);
+    if (type == INVOKE_EVENT)
+        service_answer(call, 202, NULL, NULL, 0);
+    function_schedule(function); /* a caller does not wait for the start of a worker */
 }
 
 void lambda_serve_invoke(struct function *f, const struct lambda_name *name,

@@ -24,7 +24,7 @@ static void answer(struct evhttp_request *request, int status, const char *reaso
     evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
                       "application/json");
     evbuffer_add(evhttp_request_get_output_buffer(request), body, len);
-    evhttp_send_reply(request, status, reason, NULL);
+    http_answer(request, status, reason);
 }
 
 static void accept_answer(struct evhttp_request *request) {
