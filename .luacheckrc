@@ -3,6 +3,7 @@ max_line_length = 120
 cache = false
 -- A program's entry point is the global `main`: design, not accident.
 files["examples"] = { globals = { "main" } }
+files["bench/programs"] = { globals = { "main" } }
 files["bench/handlers"] = { globals = { "main" } }
 files["spec/programs"] = { globals = { "main" }, ignore = { "1.." } }
 files["spec"] = { std = "+busted" }

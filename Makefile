@@ -183,6 +183,9 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/tools/%.o
 	@mkdir -p $(@D)
 	$(LINK) $< $(BENCH_LIBS) -o $@
 $(BUILD)/bench/floor $(BUILD)/bench/floor_lua: BENCH_LIBS = -static $(LUA_LIBS) -lm -Wl,--no-warnings
+$(BUILD)/bench/bare_http: BENCH_LIBS = $(ENGINE_LIBS)
+$(BUILD)/bench/sqs_load: BENCH_LIBS = $(call archives,sigv4 host/base) $(CLIENT_LIBS)
+$(BUILD)/bench/sqs_load: $(call archives,sigv4 host/base)
 
 # make bench BENCH="start codec": only those.
 BENCH ?=
