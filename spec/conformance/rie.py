@@ -117,7 +117,7 @@ def the_context_is_what_the_emulator_says():
     with Rie(timeout=30) as rie:
         client = base64.b64encode(b'{"custom":{"tenant":"blue"}}').decode()
         context = rie.invoke({"act": "context"}, **{"X-Amz-Client-Context": client})
-        assert 29 < context.pop("remaining") <= 30
+        assert 20 < context.pop("remaining") <= 30
         assert f"START RequestId: {context.pop('request_id')} Version: $LATEST" in rie.text()
         assert context == {
             "name": "answers",
