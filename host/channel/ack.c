@@ -185,15 +185,30 @@ static void on_returned(void *context, const struct aws_error *error,
     hub_leave(c);
 }
 
+/* Until when it may be left undone: who has made a queue and has its last value, or its end, mostly
+** deletes it next, and messages go with their queue. */
+static int64_t spared_until(const struct chan *c) {
+    bool leaving = c->hub->flushing || c->hub->finishing || c->refs == 0;
+    return c->made && c->kind == KIND_CHANNEL && !leaving && c->in.held.count == 0 &&
+                   (!c->in.wanted || c->in.closed)
+               ? c->in.touched_ms + SPARED_MS
+               : 0;
+}
+
 static bool due(const struct chan *c, int64_t now) {
     const struct acks *a = &c->acks;
-    if (a->popped.count == 0 || now < a->delete_backoff.until)
+    if (a->popped.count == 0 || now < a->delete_backoff.until || now < spared_until(c))
         return false;
     if (a->deleting > 0)
         return c->options.unordered && a->deleting < ACK_PARALLEL &&
                a->popped.count >= SQS_BATCH_MAX;
     return c->in.held.count == 0 || a->popped.count >= SQS_BATCH_MAX || c->hub->flushing ||
            c->hub->finishing || c->refs == 0 || now - a->oldest_ms >= HOLD_MS;
+}
+
+static int64_t return_at(const struct chan *c) {
+    int64_t spared = c->in.closed ? spared_until(c) : 0;
+    return spared > c->acks.return_backoff.until ? spared : c->acks.return_backoff.until;
 }
 
 void ack_step(struct chan *c, int64_t now) {
@@ -217,7 +232,7 @@ void ack_step(struct chan *c, int64_t now) {
             free_batch(b);
         }
     }
-    while (a->surplus.count > 0 && a->returning == 0 && now >= a->return_backoff.until) {
+    while (a->surplus.count > 0 && a->returning == 0 && now >= return_at(c)) {
         struct ack_batch *b = gather(c, &a->surplus);
         if (!b) {
             fault_delay(&a->return_backoff, now, 50, 500);
@@ -239,8 +254,10 @@ int64_t ack_wake(const struct chan *c) {
         at = a->oldest_ms + HOLD_MS;
         if (a->delete_backoff.until > at || c->in.held.count == 0)
             at = a->delete_backoff.until;
+        if (spared_until(c) > at)
+            at = spared_until(c);
     }
     if (a->surplus.count > 0 && a->returning == 0)
-        at = sooner(at, a->return_backoff.until);
+        at = sooner(at, return_at(c));
     return at;
 }

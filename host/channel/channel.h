@@ -26,8 +26,9 @@
 ** Cost: ten values a request for send, receive and delete where sender and receiver are quick:
 ** three hundred requests for a thousand values, which is what batches of ten allow, and two more
 ** for making and deleting the queue. Pushes that follow each other quickly wait for company for
-** 2 ms at most (the first of an invocation, 1 ms), and not when the program waits for something; any
-** other push goes at once. A
+** 5 ms at most (the first of an invocation, 3 ms), and not when the program waits for something;
+** any other push goes at once. Who made a queue has 5 ms to delete it before its last delete, and
+** the end mark's return, go out: they go with the queue. A
 ** receiver of which nothing is known asks for ten and gives back what it has not asked for within
 ** 25 ms; then it asks for what it takes in 40 ms, and gives back after 75 ms.
 **

@@ -34,9 +34,10 @@ enum {
     PUSH_MAX_BYTES = 16 << 20,
     STREAM_BYTES = 65536, /* what SQS counts as one request */
     STREAM_MS = 5,        /* a stream's values wait so long for company */
-    LINGER_MS = 2,        /* and others, when pushes follow each other within LINGER_GAP_US */
-    LINGER_GAP_US = 200,
-    FIRST_LINGER_MS = 1,
+    LINGER_MS = 5,        /* and others, when pushes follow each other within LINGER_GAP_US */
+    LINGER_GAP_US = 500,
+    FIRST_LINGER_MS = 3,
+    SPARED_MS = 5,
     DEDUP_SIZE = 129,
 };
 
