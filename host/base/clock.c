@@ -88,32 +88,31 @@ static char *put_digits(char *out, int value, int width) {
     return out + width;
 }
 
+/* A number of that width and two of two digits, with a character between them, none for 0. */
+static char *put_three(char *out, int first, int width, int second, int third, char between) {
+    out = put_digits(out, first, width);
+    if (between != 0)
+        *out++ = between;
+    out = put_digits(out, second, 2);
+    if (between != 0)
+        *out++ = between;
+    return put_digits(out, third, 2);
+}
+
 void clock_amz_date(int64_t wall_ms, char *out) {
     struct civil c = from_ms(wall_ms);
-    out = put_digits(out, c.year, 4);
-    out = put_digits(out, c.month, 2);
-    out = put_digits(out, c.day, 2);
+    out = put_three(out, c.year, 4, c.month, c.day, 0);
     *out++ = 'T';
-    out = put_digits(out, c.hour, 2);
-    out = put_digits(out, c.minute, 2);
-    out = put_digits(out, c.second, 2);
+    out = put_three(out, c.hour, 2, c.minute, c.second, 0);
     *out++ = 'Z';
     *out = '\0';
 }
 
 void clock_iso_date(int64_t wall_ms, char *out) {
     struct civil c = from_ms(wall_ms);
-    out = put_digits(out, c.year, 4);
-    *out++ = '-';
-    out = put_digits(out, c.month, 2);
-    *out++ = '-';
-    out = put_digits(out, c.day, 2);
+    out = put_three(out, c.year, 4, c.month, c.day, '-');
     *out++ = 'T';
-    out = put_digits(out, c.hour, 2);
-    *out++ = ':';
-    out = put_digits(out, c.minute, 2);
-    *out++ = ':';
-    out = put_digits(out, c.second, 2);
+    out = put_three(out, c.hour, 2, c.minute, c.second, ':');
     *out++ = '.';
     out = put_digits(out, c.ms, 3);
     *out++ = 'Z';
