@@ -160,6 +160,13 @@ static void no_memory(struct aws_error *error) {
     error_set(error, AWS_CODE_MEMORY, "out of memory");
 }
 
+/* Frees what a call and its answer were made of; list may be NULL. */
+static void finish(struct call *call, struct json_tree *tree, void *list) {
+    free(list);
+    json_tree_free(tree);
+    free(call);
+}
+
 static void plain_done(void *context, const struct aws_response *response) {
     struct call *call = context;
     call->done.plain(call->context, response->error);
@@ -186,8 +193,7 @@ static void url_done(void *context, const struct aws_response *response) {
         error.status = response->status;
     }
     call->done.url(call->context, url != NULL ? NULL : &error, url);
-    json_tree_free(tree);
-    free(call);
+    finish(call, tree, NULL);
 }
 
 static void list_done(void *context, const struct aws_response *response) {
@@ -203,9 +209,7 @@ static void list_done(void *context, const struct aws_response *response) {
     }
     call->done.list(call->context, ok ? NULL : &error, urls, count,
                     ok ? json_get_text(json_root(tree), "NextToken") : NULL);
-    free(urls);
-    json_tree_free(tree);
-    free(call);
+    finish(call, tree, urls);
 }
 
 static void pairs_done(void *context, const struct aws_response *response) {
@@ -220,9 +224,7 @@ static void pairs_done(void *context, const struct aws_response *response) {
         ok = false;
     }
     call->done.pairs(call->context, ok ? NULL : &error, pairs, count);
-    free(pairs);
-    json_tree_free(tree);
-    free(call);
+    finish(call, tree, pairs);
 }
 
 static void batch_done(void *context, const struct aws_response *response) {
@@ -239,9 +241,7 @@ static void batch_done(void *context, const struct aws_response *response) {
     }
     call->done.batch(call->context, outcomes != NULL ? NULL : &error, outcomes,
                      outcomes != NULL ? call->count : 0);
-    free(outcomes);
-    json_tree_free(tree);
-    free(call);
+    finish(call, tree, outcomes);
 }
 
 static void receive_done(void *context, const struct aws_response *response) {
@@ -256,9 +256,7 @@ static void receive_done(void *context, const struct aws_response *response) {
         error.may_have_run = true;
     }
     call->done.receive(call->context, ok ? NULL : &error, messages, count);
-    free(messages);
-    json_tree_free(tree);
-    free(call);
+    finish(call, tree, messages);
 }
 
 /* --- queues ----------------------------------------------------------------------------------- */
