@@ -64,6 +64,16 @@ static int seal(lua_State *L) {
     return 1;
 }
 
+static void set_text(lua_State *L, const char *field, const char *value) {
+    lua_pushstring(L, value);
+    lua_setfield(L, -2, field);
+}
+
+static void set_integer(lua_State *L, const char *field, lua_Integer value) {
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, field);
+}
+
 /* open(key, event, now_ms) -> name of the result, claims, payload. The event lies in memory of
 ** its exact size. */
 static int open_envelope(lua_State *L) {
@@ -89,29 +99,18 @@ static int open_envelope(lua_State *L) {
         return 3;
     }
     lua_newtable(L);
-    lua_pushstring(L, claims.run);
-    lua_setfield(L, -2, "run");
-    lua_pushstring(L, claims.call);
-    lua_setfield(L, -2, "call");
-    lua_pushstring(L, claims.parent);
-    lua_setfield(L, -2, "parent");
-    lua_pushstring(L, claims.inbox);
-    lua_setfield(L, -2, "inbox");
-    lua_pushstring(L, claims.function);
-    lua_setfield(L, -2, "fn");
-    lua_pushinteger(L, claims.depth);
-    lua_setfield(L, -2, "depth");
-    lua_pushinteger(L, claims.issued_ms);
-    lua_setfield(L, -2, "issued_ms");
-    lua_pushinteger(L, claims.lifetime_ms);
-    lua_setfield(L, -2, "lifetime_ms");
+    set_text(L, "run", claims.run);
+    set_text(L, "call", claims.call);
+    set_text(L, "parent", claims.parent);
+    set_text(L, "inbox", claims.inbox);
+    set_text(L, "fn", claims.function);
+    set_integer(L, "depth", claims.depth);
+    set_integer(L, "issued_ms", claims.issued_ms);
+    set_integer(L, "lifetime_ms", claims.lifetime_ms);
     if (claims.budget.share > 0) {
-        lua_pushinteger(L, claims.budget.spent);
-        lua_setfield(L, -2, "spent");
-        lua_pushinteger(L, claims.budget.share);
-        lua_setfield(L, -2, "share");
-        lua_pushinteger(L, claims.budget.typical_ms);
-        lua_setfield(L, -2, "typical_ms");
+        set_integer(L, "spent", claims.budget.spent);
+        set_integer(L, "share", claims.budget.share);
+        set_integer(L, "typical_ms", claims.budget.typical_ms);
     }
     lua_pushlstring(L, buf_text(&payload), payload.len);
     buf_free(&payload);
