@@ -165,7 +165,7 @@ function awsync.select(cases) end
 ---An error of a call in another lambda; `tostring` reads like Lua's own uncaught error.
 ---@class awsync.Error
 ---@field message any        what was raised there
----@field kind "error"|"timeout"|"memory"|"killed"|"cancelled"|"deadlock"
+---@field kind "error"|"timeout"|"memory"|"killed"|"cancelled"|"deadlock"|"unclaimed"
 ---@field traceback? string  of the other lambda
 ---@field fn? string         name of the function that was called
 ---@field args? string       its arguments in short

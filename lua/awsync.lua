@@ -114,7 +114,7 @@ awsync.on_error = core.on_error
 ---@field fn? string        name of the function that was called
 ---@field args? string      its arguments in short
 ---@field request_id? string
----@field kind "error"|"timeout"|"memory"|"killed"|"cancelled"|"deadlock"
+---@field kind "error"|"timeout"|"memory"|"killed"|"cancelled"|"deadlock"|"unclaimed"
 ---@field others? awsync.Error[] errors of other calls that were there at the same time
 
 -- The rest is loaded when it is used first: a program that does not use it starts sooner.

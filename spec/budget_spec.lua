@@ -2,7 +2,7 @@
 local budget = require "probe.budget"
 
 local DOLLAR = 1000000000 -- in nanodollars
-local CALL = 2408 -- a call of 128 MB that is thought to last 100 ms: 200 + 4 * 500 + 208
+local CALL = 2908 -- a call of 128 MB that is thought to last 100 ms: 200 + 5 * 500 + 208
 
 -- Calls for as long as there is money; every call calls too, width at most, down to depth. Returns how many there were.
 local function tree(b, width, depth, expected)
@@ -37,7 +37,7 @@ describe("the budget of a run", function()
     assert.equal(200, b:estimate())
     assert.equal(200 + 10 * 500, b:estimate { requests = 10 })
     assert.equal(200 + 16667, b:estimate { ms = 1000 })
-    local price = 200 + 4 * 500 + 1667
+    local price = 200 + 5 * 500 + 1667
     local claim = b:call { requests = 10 }
     assert.equal(200 + 5000 + price, claim.spent)
     local child = budget.begin(DOLLAR, 1024, claim)
@@ -104,7 +104,7 @@ describe("the budget of a run", function()
     local second = b:call()
     assert.equal(100, first.typical_ms)
     assert.equal(40000, second.typical_ms)
-    assert.equal(200 + 4 * 500 + 666668, second.spent - first.spent)
+    assert.equal(200 + 5 * 500 + 666668, second.spent - first.spent)
     local count = 2
     while b:call() do count = count + 1 end
     assert.is_true(count * 666668 < DOLLAR, count)

@@ -26,6 +26,8 @@ local function good(request, state)
       .. "<Description>Made by awsync deploy for the function app</Description></Role>")
   elseif action then
     return iam ""
+  elseif (request.headers["x-amz-target"] or ""):find "GetQueueUrl" then
+    return { body = [[{"QueueUrl":"https://sqs.eu-west-1.amazonaws.com/123456789012/awsync-claims-app.fifo"}]] }
   elseif request.method == "GET" and not state.there then
     return { status = 404, headers = { ["x-amzn-ErrorType"] = "ResourceNotFoundException" },
       body = [[{"Message":"Function not found: app"}]] }
@@ -326,9 +328,10 @@ describe("awsync delete", function()
       :format(string.dump(good))))
     out, err, status = run "delete app --logs"
     assert.equal(0, status, err)
-    assert.equal("function app\nrole arn:aws:iam::123456789012:role/awsync-app\nlog group /aws/lambda/app\n", out)
+    assert.equal("function app\nrole arn:aws:iam::123456789012:role/awsync-app\nqueue of claims\n" ..
+      "log group /aws/lambda/app\n", out)
     assert.same({ "GET /2015-03-31/functions/app/configuration", "DELETE /2015-03-31/functions/app", "GetRole",
-      "DeleteRolePolicy", "DeleteRole", "DeleteLogGroup" }, (fake.calls(server)))
+      "DeleteRolePolicy", "DeleteRole", "GetQueueUrl", "DeleteQueue", "DeleteLogGroup" }, (fake.calls(server)))
   end)
 
   it("leaves a role that it has not made, by its name and by its description", function()

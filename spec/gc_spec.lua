@@ -46,6 +46,16 @@ describe("awsync gc", function()
 
   local STRANGER = { created = false, expires = false, run = false, ["function"] = false }
 
+  it("leaves the claims of a function, which are no run's", function()
+    make("awsync-claims-f.fifo", { expires = false, run = false, kind = "claims" })
+    for _, words in ipairs { "", "--older-than 1s" } do
+      local out, err, status = gc(words)
+      assert.equal(0, status, err)
+      assert.equal("0 queues deleted, 1 kept, 0 not ours\n", out)
+    end
+    assert.equal("awsync-claims-f.fifo", names())
+  end)
+
   it("deletes what is tagged and expired, with companions, and says so", function()
     make "awsync-r1-one.fifo"
     make "awsync-r1-one-credits.fifo"

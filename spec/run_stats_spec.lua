@@ -8,7 +8,7 @@ describe("awsync run --stats", function()
     local stdout, stderr, status = run("run", "--quiet", "--stats", "examples/squares.lua")
     assert.equal(0, status)
     assert.equal('{"statusCode":200,"body":"30"}\n', stdout)
-    assert.truthy(stderr:find("\n  CreateQueue +1 +1 +1 +1\n"), stderr)
+    assert.truthy(stderr:find("\n  CreateQueue +1 +1 +2 +2\n"), stderr) -- the inbox; the channel, the function's claims
     assert.truthy(stderr:find("\n  DeleteQueue +1 +1 +1 +1\n"), stderr)
     assert.truthy(stderr:find("\nLambda invocations +6, %d+ ms billed at 128 MB\n"), stderr)
     local fifo, dollars = stderr:match "\n  SQS FIFO +(%d+) x %$0%.50 per million +([%d.]+)\n"

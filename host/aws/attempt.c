@@ -6,7 +6,7 @@
 
 #include "host/base/clock.h"
 
-enum { TIMEOUT_MS = 60000, SKEW_TOOK_MAX_MS = 900000 };
+enum { TIMEOUT_MS = 60000, SKEW_TOOK_MAX_MS = 900000, PATIENT_DELAY_MS = 2000 };
 
 /* --- one attempt ------------------------------------------------------------------------------ */
 
@@ -202,6 +202,16 @@ static bool cured(struct request *r) {
     return false;
 }
 
+/* Whether the request goes on by its patience. */
+static bool is_patient(struct request *r, enum retry_class class) {
+    int64_t now = clock_mono_ms();
+    if (r->in.patience_ms == 0)
+        return false;
+    if (r->trouble_ms == 0 || class == RETRY_THROTTLE)
+        r->trouble_ms = now;
+    return now - r->trouble_ms < r->in.patience_ms;
+}
+
 void attempt_answered(struct http_exchange *x) {
     struct request *r = x->context;
     struct aws_client *client = r->client;
@@ -220,18 +230,21 @@ void attempt_answered(struct http_exchange *x) {
     enum retry_class class = classify(r);
     if (class == RETRY_THROTTLE)
         client->throttles++;
-    if (class == RETRY_NEVER || r->retries + 1 >= client->config.max_attempts) {
+    if (class == RETRY_NEVER ||
+        (!is_patient(r, class) && r->retries + 1 >= client->config.max_attempts)) {
         request_fail(r);
         return;
     }
     struct headers headers = http_headers(x);
     int64_t delay = retry_delay_ms(class, r->retries, random_unit());
+    if (r->in.patience_ms > 0 && class == RETRY_TRANSIENT && delay > PATIENT_DELAY_MS)
+        delay = PATIENT_DELAY_MS;
     if (x->outcome == HTTP_ANSWERED)
         delay = retry_hint_ms(delay, retry_read_hint(headers_get(headers, "x-amz-retry-after"),
                                                      headers_get(headers, "retry-after"),
                                                      clock_wall_ms() + client->skew_ms));
     int paid = retry_take(&client->bucket, class);
-    if (paid > 0) {
+    if (paid > 0 || is_patient(r, class)) {
         r->paid = paid;
         r->retries++;
         again_after(r, delay, attempt_begin);

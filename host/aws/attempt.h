@@ -31,8 +31,9 @@ struct request {
     char *url, *sign_target;
     char invocation[RANDOM_UUID_SIZE];
     char *trace_id;
-    int retries;         /* by the common rules */
-    int paid;            /* what the last retry has cost */
+    int retries;        /* by the common rules */
+    int paid;           /* what the last retry has cost */
+    int64_t trouble_ms; /* when the first fault came (clock_mono_ms), or throttling last; 0: none */
     int64_t signed_skew; /* clock offset of the present attempt */
     bool skew_tried, keys_tried;
     bool may_have_run;      /* by an earlier attempt */

@@ -82,6 +82,9 @@ struct aws_request {
     bool long_poll;     /* an empty token bucket still waits the backoff before it fails */
     bool unsafe; /* not idempotent: sent again only where it cannot have run (connect failure, 429,
                     503 throttles) */
+    /* Faults are waited out for so long, however many attempts that takes, and whatever is left in
+    ** the token bucket; throttling until the request is cancelled. 0: no more than max_attempts. */
+    int64_t patience_ms;
 };
 
 struct aws_response {

@@ -10,7 +10,7 @@
 
 enum {
     TYPICAL_MS = 100,  /* of a call, until something is known */
-    CALL_REQUESTS = 4, /* that a call makes at least: a value, its exit record */
+    CALL_REQUESTS = 5, /* that a call makes at least: its claim, a value, its exit record */
     DEFAULT_MEMORY_MB = 128,
     EXPECTED_MAX = 1000000,
 };

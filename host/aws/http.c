@@ -140,7 +140,8 @@ static size_t on_read(char *out, size_t size, size_t count, void *context) {
     return len;
 }
 
-/* libcurl would rewind to send a request again whose answer a kept-alive connection has lost. */
+/* libcurl would rewind to send a request again whose answer a kept-alive connection has lost: what is
+** sent once is not sent again (finish has the words for it). */
 static int on_seek(void *context, curl_off_t offset, int origin) {
     (void)context, (void)offset, (void)origin;
     return CURL_SEEKFUNC_FAIL;
@@ -340,7 +341,12 @@ static void finish(struct http *http, struct http_exchange *x, CURLcode code) {
     x->sent = request_size > 0 || uploaded > 0;
     x->took_ms = clock_mono_ms() - x->began_ms;
     x->outcome = outcome_of(code, x->sent);
-    if (code != CURLE_OK && x->message[0] == '\0')
+    if (code == CURLE_SEND_FAIL_REWIND)
+        error_copy(
+            x->message, sizeof x->message,
+            "the connection was closed before an answer came, and the request may have had its "
+            "effect: it is not sent again");
+    else if (code != CURLE_OK && x->message[0] == '\0')
         error_copy(x->message, sizeof x->message, curl_easy_strerror(code));
     give_back(http, x);
     x->done(x);

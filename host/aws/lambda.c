@@ -6,7 +6,7 @@
 #include "host/aws/request.h"
 #include "host/base/base64.h"
 
-enum { TIMEOUT_MS = 910000, EVENT_TIMEOUT_MS = 60000, LOG_MAX = 64 << 10 };
+enum { TIMEOUT_MS = 910000, EVENT_TIMEOUT_MS = 60000, TOLD_TIMEOUT_MS = 20000, LOG_MAX = 64 << 10 };
 
 struct call {
     lambda_done done;
@@ -115,10 +115,12 @@ uint64_t lambda_invoke(struct aws_client *client, const struct lambda_invoke *in
         .header_count = count,
         .body = in->payload,
         .body_len = in->payload_len,
-        .timeout_ms = !sync                ? EVENT_TIMEOUT_MS
+        .timeout_ms = in->told             ? TOLD_TIMEOUT_MS
+                      : !sync              ? EVENT_TIMEOUT_MS
                       : in->timeout_ms > 0 ? in->timeout_ms
                                            : TIMEOUT_MS,
-        .unsafe = in->type != LAMBDA_DRY_RUN,
+        .unsafe = in->type != LAMBDA_DRY_RUN && !in->told,
+        .patience_ms = in->told ? LAMBDA_PATIENCE_MS : 0,
     };
     id = aws_submit(client, &request, invoke_done, call);
 done:

@@ -18,6 +18,9 @@ struct lambda_invoke {
     const char *payload;        /* JSON text */
     size_t payload_len;
     int64_t timeout_ms; /* RequestResponse: longest life of the call; 0: 910 s */
+    /* The function tells the same event from another: it is sent again as long as nothing says that
+    ** it was refused, for LAMBDA_PATIENCE_MS of faults, and while it is throttled. */
+    bool told;
 };
 struct lambda_result {
     long status;         /* 200, 202 or 204 */
@@ -30,7 +33,8 @@ struct lambda_result {
 typedef void (*lambda_done)(void *context, const struct aws_error *error,
                             const struct lambda_result *result);
 
-/* Event and RequestResponse are sent again only where they cannot have run. */
+enum { LAMBDA_PATIENCE_MS = 15000 };
+/* Event and RequestResponse are sent again only where they cannot have run, unless told says more. */
 uint64_t lambda_invoke(struct aws_client *client, const struct lambda_invoke *in, lambda_done done,
                        void *context);
 

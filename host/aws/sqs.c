@@ -285,6 +285,13 @@ uint64_t sqs_get_queue_url(struct aws_client *client, const char *name, sqs_url_
     return send_draft(client, "GetQueueUrl", &d, &call, url_done, -1);
 }
 
+bool sqs_queue_base(struct aws_client *client, const char *account, char *out, size_t size) {
+    if (!client_configure(client) || client->config.endpoint_errors[AWS_SQS] != NULL)
+        return false;
+    int len = snprintf(out, size, "%s/%s/", client->config.endpoints[AWS_SQS].url, account);
+    return len > 0 && (size_t)len < size;
+}
+
 /* A draft that names a queue. */
 static void draft_queue(struct draft *d, const char *url) {
     draft_init(d);

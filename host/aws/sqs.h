@@ -24,6 +24,10 @@ uint64_t sqs_create_queue(struct aws_client *client, const char *name,
                           void *context);
 uint64_t sqs_get_queue_url(struct aws_client *client, const char *name, sqs_url_done done,
                            void *context);
+/* What stands before the name in the URL of each queue of this account, where requests go now:
+** `https://sqs.eu-west-1.amazonaws.com/123456789012/`. From any thread. False: there is no endpoint,
+** or out is too small. */
+bool sqs_queue_base(struct aws_client *client, const char *account, char *out, size_t size);
 uint64_t sqs_delete_queue(struct aws_client *client, const char *url, sqs_done done, void *context);
 uint64_t sqs_tag_queue(struct aws_client *client, const char *url, const struct sqs_pair *tags,
                        size_t tag_count, sqs_done done, void *context);
@@ -56,6 +60,9 @@ struct sqs_outcome { /* of one entry of a batch */
     bool sender_fault; /* sending it again is useless */
     char code[96];
     char message[256];
+    /* Of a message that a FIFO queue has taken: decimal, rises within a message group; a duplicate
+    ** has that of the first one. Borrowed for the callback; NULL: none came. */
+    const char *sequence;
 };
 /* outcomes: one for each entry, in their order. Valid only without an error of the whole call.
 ** Entries that failed by the service's fault are not sent again here: that is the caller's to do,

@@ -101,7 +101,7 @@ void sqs_read_outcomes(const struct json_value *root, struct sqs_outcome *out, s
     for (const struct json_value *v = length(good) > 0 ? good->child : NULL; v; v = v->next) {
         struct sqs_outcome *o = entry(v, out, count);
         if (o != NULL)
-            *o = (struct sqs_outcome){.ok = true};
+            *o = (struct sqs_outcome){.ok = true, .sequence = json_get_text(v, "SequenceNumber")};
     }
     for (const struct json_value *v = length(bad) > 0 ? bad->child : NULL; v; v = v->next) {
         struct sqs_outcome *o = entry(v, out, count);

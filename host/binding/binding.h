@@ -34,6 +34,7 @@ struct binding_invocation {
     const char *run;        /* NULL or "": AWSYNC_RUN, else a random one */
     const char *function;   /* name, for tags and messages; NULL: none */
     const char *trace_id;   /* X-Ray; NULL or "": none */
+    const char *arn;        /* of the invoked function; NULL or "": none */
     int depth;              /* 0: main */
     int64_t deadline_ms;    /* wall clock; 0: none. Waiting operations raise a little before it. */
     const struct envelope_claims *claims; /* of a spawned call; NULL: an ordinary event. Copied. */
@@ -51,9 +52,18 @@ bool binding_finish(lua_State *L, char *error_out, size_t error_size);
 
 /* --- a spawned call, for its parent: see docs/waiting.md --------------------------------------- */
 
-/* False when this process has begun this very event before: Lambda may deliver one twice, under the
-** same request id. Of spawned calls. */
-bool binding_claim(lua_State *L, const char *request_id);
+/* The call of the invocation that has begun is claimed: its event may have come to two processes.
+** The first function puts the claim on its way. Both raise; the second one an error of kind
+** "unclaimed" when there is no telling whose the call is. */
+void binding_claim_begin(lua_State *L);
+enum binding_claim {
+    BINDING_OURS,
+    BINDING_TAKEN,  /* it runs or has run: nothing is to be done */
+    BINDING_FAILED, /* here, and nobody has heard of it: its retry fails as well */
+};
+enum binding_claim binding_claim(lua_State *L);
+/* The call has failed, and only the platform is told. */
+void binding_claim_fails(lua_State *L);
 /* Notes the n arguments from first on in short, for messages. Raises. */
 void binding_arguments(lua_State *L, int first, int n);
 /* Watches over the call: alarm is called on the I/O thread when it is cancelled, and its parent is

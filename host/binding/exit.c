@@ -13,15 +13,6 @@
 
 enum { VALUE_MAX = SQS_RECORD_MAX - 16 * 1024, TEXT_MAX = 64 * 1024, ARGUMENT_MAX = 40 };
 
-bool binding_claim(lua_State *L, const char *request_id) {
-    struct family *f = &host_get(L)->family;
-    for (size_t i = 0; i < FAMILY_CLAIMED_MAX && i < f->claimed_count; i++)
-        if (strncmp(f->claimed[i], request_id, RECORD_ID_SIZE - 1) == 0)
-            return false;
-    snprintf(f->claimed[f->claimed_count++ % FAMILY_CLAIMED_MAX], RECORD_ID_SIZE, "%s", request_id);
-    return true;
-}
-
 /* --- arguments in short -------------------------------------------------------------------------- */
 
 static void add_argument(lua_State *L, luaL_Buffer *b, int idx) {
@@ -250,9 +241,9 @@ enum binding_heard binding_report(lua_State *L, const struct binding_outcome *ou
     int64_t until =
         host->report_until == CHAN_FOREVER ? clock_mono_ms() + 60000 : host->report_until;
     if (good)
-        delivery =
-            inbox_deliver(host->client, host->family.claims.inbox, host->family.claims.issued_ms,
-                          buf_text(&report.out), report.out.len, until, &why);
+        delivery = inbox_deliver(host->client, host->family.claims.inbox, host->queue_base,
+                                 host->family.claims.issued_ms, buf_text(&report.out),
+                                 report.out.len, until, &why);
     buf_free(&report.out);
     if (delivery == DELIVERY_FAILED)
         snprintf(error, error_size, "the exit record of this call could not be sent: %s: %s",
@@ -280,8 +271,8 @@ static void on_last_words(void *context) {
     if (write_last_words(host, FAILED_TIMEOUT,
                          "the time of this invocation is over, and the function has not returned",
                          &out))
-        inbox_deliver_soon(host->client, host->family.claims.inbox, host->family.claims.issued_ms,
-                           buf_text(&out), out.len);
+        inbox_deliver_soon(host->client, host->family.claims.inbox, host->queue_base,
+                           host->family.claims.issued_ms, buf_text(&out), out.len);
     buf_free(&out);
 }
 
@@ -297,6 +288,7 @@ void binding_watch(lua_State *L, void (*alarm)(void)) {
         luaL_error(L, "not enough memory");
     watch_begin(f->watch, &(struct watch_options){
                               .addresses = f->claims.inbox,
+                              .base = host->queue_base,
                               .scope = f->claims.scope,
                               .on_cancel = on_cancel,
                               .on_last_words = on_last_words,

@@ -13,6 +13,7 @@
 #define FAILED_KILLED    "killed"
 #define FAILED_CANCELLED "cancelled"
 #define FAILED_DEADLOCK  "deadlock"
+#define FAILED_UNCLAIMED "unclaimed"
 
 /* Makes the metatable of error objects. */
 void failed_open_type(lua_State *L);

@@ -65,6 +65,7 @@ void family_free(struct host *host) {
     struct family *f = &host->family;
     inbox_free(f->inbox);
     watch_free(f->watch);
+    claimer_free(f->claimer);
     free(f->value);
     free(f->running);
     memset(f, 0, sizeof *f);

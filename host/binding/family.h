@@ -17,17 +17,23 @@
 
 #include "host/binding/envelope.h"
 #include "host/binding/record.h"
+#include "host/channel/claim.h"
 #include "host/channel/inbox.h"
 
 struct host;
 
 enum { FAMILY_CLAIMED_MAX = 256 };
 
+/* A call that this process has begun: when its event comes again, it is not run again. */
+struct family_claimed {
+    char call[RECORD_ID_SIZE];
+    bool failed; /* and nobody has heard of it but the platform */
+};
+
 struct family {
-    /* Request ids of the last events of calls that this process has begun: one that comes again is
-    ** not run again. */
-    char claimed[FAMILY_CLAIMED_MAX][RECORD_ID_SIZE];
+    struct family_claimed claimed[FAMILY_CLAIMED_MAX]; /* the last ones; a ring */
     size_t claimed_count;
+    struct claimer *claimer; /* owned; NULL until the first call, of either kind */
 
     struct inbox *inbox; /* owned; NULL until the first call */
     struct watch *watch; /* owned; NULL until the first call that is run here */
@@ -85,6 +91,11 @@ void family_add(lua_State *L, struct host *host, const char *id, const char *nam
 /* A call that Lambda has refused has ended. True: its future has the error; false: it is the
 ** caller's to raise. */
 bool family_refused(lua_State *L, struct host *host, const char *id, const char *text);
+
+/* --- claim.c ------------------------------------------------------------------------------------ */
+
+/* The claimer of this process, which knows its queue. Raises when memory runs out. */
+struct claimer *family_claimer(lua_State *L, struct host *host);
 
 /* --- functions of awsync.core ------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 
+#include "host/aws/sqs.h"
 #include "host/base/clock.h"
 #include "host/base/random.h"
 #include "host/binding/failed.h"
@@ -125,6 +126,17 @@ static void set_run(struct host *host, const char *run) {
         random_name(host->run, RUN_RANDOM);
 }
 
+/* arn:aws:lambda:REGION:ACCOUNT:function:NAME; may be NULL. */
+static void set_account(struct host *host, const char *arn) {
+    for (int colons = 0; arn != NULL && colons < 4; colons++)
+        arn = (arn = strchr(arn, ':')) != NULL ? arn + 1 : NULL;
+    size_t len = arn != NULL ? strspn(arn, "0123456789") : 0;
+    if (len == 0 || len >= sizeof host->account || arn[len] != ':')
+        return;
+    memcpy(host->account, arn, len);
+    host->account[len] = '\0';
+}
+
 static void set_times(struct host *host, int64_t deadline_ms) {
     int64_t wall = clock_wall_ms(), mono = clock_mono_ms();
     host->expires_ms = deadline_ms > 0 ? deadline_ms : wall + DAY_MS;
@@ -164,6 +176,7 @@ void binding_begin(lua_State *L, const struct binding_invocation *in) {
              in->claims != NULL ? in->claims->call : host->request_id);
     snprintf(host->function, sizeof host->function, "%s", in->function != NULL ? in->function : "");
     snprintf(host->trace_id, sizeof host->trace_id, "%s", in->trace_id != NULL ? in->trace_id : "");
+    set_account(host, in->arn);
     set_run(host, in->run);
     set_times(host, in->deadline_ms);
     host->depth = in->depth;
@@ -232,6 +245,8 @@ bool binding_finish(lua_State *L, char *error_out, size_t error_size) {
         ok = describe(result, &error, error_out, error_size);
     if (host->family.inbox != NULL)
         inbox_close(host->family.inbox, until);
+    if (host->family.claimer != NULL)
+        claimer_settle(host->family.claimer, until);
     return ok;
 }
 
@@ -260,6 +275,9 @@ struct host *host_ready(lua_State *L) {
         calls_set_hub(&host->calls, host->hub);
         pass_on(host);
     }
+    if (host->queue_base[0] == '\0' && host->account[0] != '\0' &&
+        !sqs_queue_base(host->client, host->account, host->queue_base, sizeof host->queue_base))
+        host->queue_base[0] = '\0';
     take_refused(L, host);
     check_budget(L, host);
     return host;

@@ -43,6 +43,9 @@ struct host {
     char identity
         [65]; /* of the event: the call's id, else the request id. Names pushes and calls. */
     char request_id[65], run[17], function[128], trace_id[256];
+    /* What stands before the name in the URL of a queue of this account; "" while not known. */
+    char queue_base[CLAIM_URL_SIZE];
+    char account[16]; /* that runs this function; "": not known */
     int depth;
     int64_t expires_ms; /* wall clock: the tag of what this invocation makes */
     int64_t wait_until; /* clock_mono_ms: what waits raises then: the end needs time too */

@@ -202,7 +202,7 @@ static void open_inbox(lua_State *L, struct host *host) {
 
 static int spawn_call(lua_State *L, struct host *host, struct spawn *spawn) {
     const char *operation = spawn->operation;
-    struct lambda_invoke in = {.type = LAMBDA_EVENT};
+    struct lambda_invoke in = {.type = LAMBDA_EVENT, .told = true};
     in.function = target(L, operation, &in.qualifier);
     if (binding_key(L)->len == 0)
         luaL_error(L,
@@ -222,6 +222,7 @@ static int spawn_call(lua_State *L, struct host *host, struct spawn *spawn) {
     const char *payload = lua_tolstring(L, -1, &len);
     if (spawn->tie != TIE_DETACHED)
         open_inbox(L, host);
+    claimer_prepare(family_claimer(L, host));
     struct envelope_claims claims;
     enum send_result result = SEND_NO_MEMORY;
     struct budget_use use = host_use(host);

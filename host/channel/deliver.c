@@ -1,6 +1,7 @@
 /* A record on its way to the nearest inbox that is there. See inbox.h. */
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 enum {
     NEW_NAME_MS = 1500, /* after its call was made, a queue known by name can still be unknown */
     NEW_URL_MS = 1000,  /* one that had a URL by then was there already */
-    DOUBT_MS = 100,     /* between two questions */
+    DOUBT_MS = 100,     /* before the second question; then twice as long each time */
 };
 
 /* One delivery; belongs to the I/O thread, and to who waits for it, until both have let it go. */
@@ -24,10 +25,11 @@ struct parcel {
     struct aws_error error;
 
     struct aws_client *client;
-    char *addresses, *next; /* what is left to try */
-    char *url;              /* of the one that is tried, when it came as a name */
+    char *addresses, *next;    /* what is left to try */
+    char base[INBOX_URL_SIZE]; /* of queues that came as a name; "": not known */
+    char url[INBOX_URL_SIZE];  /* of the one that is tried */
     bool by_name;
-    const char *address;
+    unsigned doubts;
     int64_t issued_ms;
     struct sqs_send message;
     char text[];
@@ -44,7 +46,6 @@ static void let_go(struct parcel *p) {
     pthread_cond_destroy(&p->changed);
     pthread_mutex_destroy(&p->lock);
     free(p->addresses);
-    free(p->url);
     free(p);
 }
 
@@ -60,14 +61,14 @@ static void finish(struct parcel *p, enum delivery outcome, const struct aws_err
 }
 
 static void next_address(struct parcel *p) {
-    free(p->url);
-    p->url = NULL;
-    p->address = strtok_r(NULL, " ", &p->next);
-    if (p->address == NULL) {
+    const char *address = strtok_r(p->next == NULL ? p->addresses : NULL, " ", &p->next);
+    if (address == NULL) {
         finish(p, DELIVERY_NOBODY, NULL);
         return;
     }
-    p->by_name = strncmp(p->address, "http", 4) != 0;
+    p->by_name = strncmp(address, "http", 4) != 0;
+    p->doubts = 0;
+    snprintf(p->url, sizeof p->url, "%s%s", p->by_name ? p->base : "", address);
     try_address(p);
 }
 
@@ -79,7 +80,7 @@ static void judge(struct parcel *p, const struct aws_error *error) {
     }
     int64_t age = clock_wall_ms() - p->issued_ms;
     if (age < (p->by_name ? NEW_NAME_MS : NEW_URL_MS)) {
-        if (aws_timer(p->client, DOUBT_MS, try_address, p) == 0)
+        if (aws_timer(p->client, DOUBT_MS << p->doubts++, try_address, p) == 0)
             finish(p, DELIVERY_FAILED, error);
         return;
     }
@@ -101,47 +102,18 @@ static void on_sent(void *context, const struct aws_error *error,
     }
 }
 
-static void send(struct parcel *p, const char *url) {
-    if (sqs_send_batch(p->client, url, &p->message, 1, on_sent, p) == 0)
-        finish(p, DELIVERY_FAILED, &(struct aws_error){.code = AWS_CODE_MEMORY});
-}
-
-static void on_found(void *context, const struct aws_error *error, const char *url) {
-    struct parcel *p = context;
-    if (error != NULL) {
-        judge(p, error);
-        return;
-    }
-    p->url = strdup(url);
-    if (p->url == NULL)
-        finish(p, DELIVERY_FAILED, &(struct aws_error){.code = AWS_CODE_MEMORY});
-    else
-        send(p, p->url);
-}
-
 static void try_address(void *context) {
     struct parcel *p = context;
-    if (!p->by_name)
-        send(p, p->address);
-    else if (p->url != NULL)
-        send(p, p->url);
-    else if (sqs_get_queue_url(p->client, p->address, on_found, p) == 0)
+    if (sqs_send_batch(p->client, p->url, &p->message, 1, on_sent, p) == 0)
         finish(p, DELIVERY_FAILED, &(struct aws_error){.code = AWS_CODE_MEMORY});
 }
 
 static void begin(void *context) {
-    struct parcel *p = context;
-    p->address = strtok_r(p->addresses, " ", &p->next);
-    if (p->address == NULL) {
-        finish(p, DELIVERY_NOBODY, NULL);
-        return;
-    }
-    p->by_name = strncmp(p->address, "http", 4) != 0;
-    try_address(p);
+    next_address(context);
 }
 
-static struct parcel *pack(struct aws_client *client, const char *addresses, int64_t issued_ms,
-                           const char *text, size_t len) {
+static struct parcel *pack(struct aws_client *client, const char *addresses, const char *base,
+                           int64_t issued_ms, const char *text, size_t len) {
     struct parcel *p = calloc(1, sizeof *p + len + 1);
     if (p == NULL)
         return NULL;
@@ -158,15 +130,16 @@ static struct parcel *pack(struct aws_client *client, const char *addresses, int
     pthread_condattr_destroy(&attr);
     memcpy(p->text, text, len);
     p->client = client;
+    snprintf(p->base, sizeof p->base, "%s", base);
     p->issued_ms = issued_ms;
     p->message = (struct sqs_send){.body = p->text, .body_len = len};
     p->refs = 1;
     return p;
 }
 
-bool inbox_deliver_soon(struct aws_client *client, const char *addresses, int64_t issued_ms,
-                        const char *text, size_t len) {
-    struct parcel *p = pack(client, addresses, issued_ms, text, len);
+bool inbox_deliver_soon(struct aws_client *client, const char *addresses, const char *base,
+                        int64_t issued_ms, const char *text, size_t len) {
+    struct parcel *p = pack(client, addresses, base, issued_ms, text, len);
     if (p == NULL)
         return false;
     if (aws_post(client, begin, p))
@@ -175,10 +148,10 @@ bool inbox_deliver_soon(struct aws_client *client, const char *addresses, int64_
     return false;
 }
 
-enum delivery inbox_deliver(struct aws_client *client, const char *addresses, int64_t issued_ms,
-                            const char *text, size_t len, int64_t deadline,
+enum delivery inbox_deliver(struct aws_client *client, const char *addresses, const char *base,
+                            int64_t issued_ms, const char *text, size_t len, int64_t deadline,
                             struct aws_error *error) {
-    struct parcel *p = pack(client, addresses, issued_ms, text, len);
+    struct parcel *p = pack(client, addresses, base, issued_ms, text, len);
     *error = (struct aws_error){.code = AWS_CODE_MEMORY};
     if (p == NULL)
         return DELIVERY_FAILED;

@@ -24,6 +24,7 @@
 
 enum {
     INBOX_NAME_SIZE = 64,
+    INBOX_URL_SIZE = 512,
     WATCH_EVERY_MS = 5000, /* how often a running call looks whether it is cancelled */
 };
 
@@ -70,14 +71,14 @@ enum delivery {
     DELIVERY_FAILED, /* error says why */
 };
 /* addresses: URLs and names with blanks between them, the nearest first: the record goes to the
-** first queue that is there. issued_ms: wall clock, when the call was made; a queue that is not
+** first queue that is there. base: what makes a URL of a name (sqs_queue_base). issued_ms: wall clock, when the call was made; a queue that is not
 ** there may be too new within a few seconds of that. Waits for the outcome until the deadline. */
-enum delivery inbox_deliver(struct aws_client *client, const char *addresses, int64_t issued_ms,
-                            const char *text, size_t len, int64_t deadline,
+enum delivery inbox_deliver(struct aws_client *client, const char *addresses, const char *base,
+                            int64_t issued_ms, const char *text, size_t len, int64_t deadline,
                             struct aws_error *error);
 /* The same without waiting; any thread. False: out of memory. */
-bool inbox_deliver_soon(struct aws_client *client, const char *addresses, int64_t issued_ms,
-                        const char *text, size_t len);
+bool inbox_deliver_soon(struct aws_client *client, const char *addresses, const char *base,
+                        int64_t issued_ms, const char *text, size_t len);
 
 /* --- the call's side: what happens to it ------------------------------------------------------ */
 
@@ -85,6 +86,7 @@ struct watch;
 
 struct watch_options {
     const char *addresses; /* of the call's inboxes, the nearest first; copied */
+    const char *base;      /* what makes a URL of a name; copied */
     int64_t scope;         /* 0: it cannot be cancelled */
     /* On the I/O thread, once, when it is cancelled. */
     void (*on_cancel)(void *context);

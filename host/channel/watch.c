@@ -8,16 +8,13 @@
 #include "host/base/clock.h"
 #include "host/channel/inbox.h"
 
-enum { ADDRESS_SIZE = 256 };
-
 struct watch {
     pthread_mutex_t lock;
     struct aws_client *client;
     bool active, asking, cancelled, spoken;
     unsigned epoch;
     struct watch_options options;
-    char address[ADDRESS_SIZE]; /* name or URL of the parent's inbox */
-    char *url;
+    char url[INBOX_URL_SIZE]; /* of the parent's inbox */
     int64_t look_at;
     bool timer; /* is running: it fires at the earlier of look_at and last words, or before */
     int64_t timer_at;
@@ -42,7 +39,6 @@ struct watch *watch_new(struct aws_client *client) {
 void watch_free(struct watch *w) {
     if (w == NULL)
         return;
-    free(w->url);
     pthread_mutex_destroy(&w->lock);
     free(w);
 }
@@ -119,52 +115,15 @@ static void on_tags(void *context, const struct aws_error *error, const struct s
     later(w);
 }
 
-static void ask_for_tags(struct watch *w, struct look *look, const char *url) {
-    if (sqs_list_tags(w->client, url, on_tags, look) == 0) {
-        free(look);
-        w->asking = false;
-        w->look_at = clock_mono_ms() + WATCH_EVERY_MS;
-    }
-}
-
-static void on_url(void *context, const struct aws_error *error, const char *url) {
-    struct look *look = context;
-    struct look again = *look;
-    struct watch *w = land(look);
-    if (w == NULL)
-        return;
-    if (error != NULL) {
-        not_there(w, error);
-        later(w);
-        return;
-    }
-    w->url = strdup(url);
-    struct look *next = malloc(sizeof *next);
-    if (w->url == NULL || next == NULL) {
-        free(next);
-        later(w);
-        return;
-    }
-    *next = again;
-    ask_for_tags(w, next, w->url);
-    pthread_mutex_unlock(&w->lock);
-}
-
 static void look(struct watch *w) {
     struct look *l = malloc(sizeof *l);
-    if (l == NULL) {
-        w->look_at = clock_mono_ms() + WATCH_EVERY_MS;
+    if (l != NULL)
+        *l = (struct look){.watch = w, .epoch = w->epoch};
+    w->asking = l != NULL && sqs_list_tags(w->client, w->url, on_tags, l) != 0;
+    if (w->asking)
         return;
-    }
-    *l = (struct look){.watch = w, .epoch = w->epoch};
-    w->asking = true;
-    if (w->url != NULL || strncmp(w->address, "http", 4) == 0) {
-        ask_for_tags(w, l, w->url != NULL ? w->url : w->address);
-    } else if (sqs_get_queue_url(w->client, w->address, on_url, l) == 0) {
-        free(l);
-        w->asking = false;
-        w->look_at = clock_mono_ms() + WATCH_EVERY_MS;
-    }
+    free(l);
+    w->look_at = clock_mono_ms() + WATCH_EVERY_MS;
 }
 
 static int64_t next_time(const struct watch *w) {
@@ -208,15 +167,12 @@ void watch_begin(struct watch *w, const struct watch_options *options) {
     w->epoch++;
     w->active = true;
     w->asking = w->cancelled = w->spoken = false;
-    free(w->url);
-    w->url = NULL;
     w->options = *options;
-    size_t len = strcspn(options->addresses, " ");
-    if (len >= sizeof w->address)
-        len = 0;
-    memcpy(w->address, options->addresses, len);
-    w->address[len] = '\0';
-    w->options.addresses = NULL;
+    int len = (int)strcspn(options->addresses, " ");
+    bool by_name = strncmp(options->addresses, "http", 4) != 0;
+    snprintf(w->url, sizeof w->url, "%s%.*s", by_name ? options->base : "", len,
+             options->addresses);
+    w->options.addresses = w->options.base = NULL;
     if (len == 0)
         w->options.scope = 0;
     w->look_at = clock_mono_ms() + WATCH_EVERY_MS;

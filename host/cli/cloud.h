@@ -41,6 +41,12 @@ void cloud_sleep(int64_t ms);
 /* [a-zA-Z0-9-_]{1,64}; false: the message is written. */
 bool cloud_name_valid(const char *name);
 
+/* --- claims.c ---------------------------------------------------------------------------------- */
+
+/* Deletes the claims queue of a function when it is there; *deleted says so. False: the message is
+** written. */
+bool claims_delete(struct aws_client *client, const char *function, bool *deleted);
+
 /* --- role.c ------------------------------------------------------------------------------------ */
 
 enum { ROLE_NAME_MAX = 64, ROLE_FUNCTION_MAX = ROLE_NAME_MAX - 7 };

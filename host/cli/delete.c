@@ -10,9 +10,9 @@
 
 static const char help[] =
     "usage: awsync delete NAME [--logs]\n\n"
-    "Deletes the Lambda function NAME with its function URL, and its role if `awsync deploy "
-    "--create-role` has\n"
-    "made that for it. Prints what it has deleted.\n\n"
+    "Deletes the Lambda function NAME with its function URL, its queue of claims, and its role if "
+    "`awsync deploy\n"
+    "--create-role` has made that for it. Prints what it has deleted.\n\n"
     "  --logs             the log group /aws/lambda/NAME too\n\n"
     "Exit status: 0; 1 when there is no such function or something could not be deleted; 2 for "
     "wrong usage.\n";
@@ -64,6 +64,9 @@ static bool delete_all(struct aws_client *client, const char *name, bool logs) {
         ok = role_delete(client, name, role, &deleted);
         if (deleted)
             printf("role %s\n", role);
+        ok = claims_delete(client, name, &deleted) && ok;
+        if (deleted)
+            printf("queue of claims\n");
         if (logs)
             ok = delete_logs(client, name) && ok;
     }

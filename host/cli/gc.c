@@ -125,8 +125,9 @@ struct gc;
 struct queue {
     struct gc *gc;
     char *url;
-    const char *name;                                                             /* within url */
-    char run[TAG_SIZE], function[TAG_SIZE], created[TAG_SIZE], expires[TAG_SIZE]; /* "": no tag */
+    const char *name; /* within url */
+    /* "": no tag */
+    char run[TAG_SIZE], function[TAG_SIZE], created[TAG_SIZE], expires[TAG_SIZE], kind[TAG_SIZE];
     unsigned long long letters;
     enum outcome outcome;
     struct aws_error error; /* of FAILED */
@@ -211,6 +212,8 @@ static bool has_dead_letters(const struct queue *q) {
 static bool is_wanted(const struct queue *q) {
     const struct options *o = q->gc->options;
     int64_t expires = clock_parse_iso(q->expires);
+    if (strcmp(q->kind, "claims") == 0)
+        return false; /* a function's, not a run's: `awsync delete` */
     if (o->run != NULL && strcmp(q->run, o->run) != 0)
         return false;
     if (o->older_ms >= 0)
@@ -225,7 +228,8 @@ static void keep_tag(struct queue *q, const struct sqs_pair *tag) {
     } known[] = {{"awsync:run", q->run},
                  {"awsync:function", q->function},
                  {"awsync:created", q->created},
-                 {"awsync:expires", q->expires}};
+                 {"awsync:expires", q->expires},
+                 {"awsync:kind", q->kind}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(tag->name, known[i].name) == 0)
             snprintf(known[i].out, TAG_SIZE, "%s", tag->value);

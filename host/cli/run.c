@@ -8,6 +8,7 @@
 
 #include "host/aws/lambda.h"
 #include "host/cli/cli.h"
+#include "host/cli/cloud.h"
 #include "host/cli/watch.h"
 
 static const char help[] =
@@ -88,6 +89,20 @@ static int wait_for_all(struct cli_session *session, int done) {
     return 0;
 }
 
+/* What the run has used, and what it has left; the claims queue is the function's, which ends here. */
+static void take_stock(struct cli_session *session, struct aws_client *client, const char *function,
+                       struct engine_figures *figures) {
+    bool deleted;
+    if (session->stats)
+        cli_stats_print(session->engine, session->faulty);
+    session->stats = false;
+    if (figures->queues > 0 && claims_delete(client, function, &deleted))
+        engine_figures(session->engine, figures);
+    if (figures->queues > 0)
+        cli_error("%zu queue%s left behind", figures->queues,
+                  figures->queues == 1 ? " was" : "s were");
+}
+
 static int report(const struct answer *answer, const struct engine_figures *figures) {
     if (answer->failed_to_call) {
         cli_error("main could not be invoked: %s: %s", answer->error.code, answer->error.message);
@@ -106,9 +121,6 @@ static int report(const struct answer *answer, const struct engine_figures *figu
     if (figures->failed_events > 0)
         cli_error("%" PRIu64 " spawned call%s failed", figures->failed_events,
                   figures->failed_events == 1 ? "" : "s");
-    if (figures->queues > 0)
-        cli_error("%zu queue%s left behind", figures->queues,
-                  figures->queues == 1 ? " was" : "s were");
     return answer->function_failed || figures->failed_events > 0 ? CLI_FAILED : CLI_OK;
 }
 
@@ -146,6 +158,7 @@ static int invoke_main(struct cli_session *session, const struct cli_options *op
     }
     engine_figures(engine, &figures);
     status = report(&answer, &figures);
+    take_stock(session, client, program->name, &figures);
 done:
     aws_client_free(client);
     free(answer.payload);

@@ -113,6 +113,7 @@ static void begin(lua_State *L, const struct runtime_event *event,
         .run = claims != NULL ? claims->run : NULL,
         .function = claims != NULL ? claims->function : getenv("AWS_LAMBDA_FUNCTION_NAME"),
         .trace_id = runtime_event_header(event, RUNTIME_TRACE_ID),
+        .arn = runtime_event_header(event, RUNTIME_FUNCTION_ARN),
         .depth = claims != NULL ? claims->depth : 0,
         .deadline_ms = runtime_event_deadline(event),
         .claims = claims,
@@ -133,6 +134,20 @@ static void run_event(lua_State *L, struct work *work) {
     answer_result(L, work);
 }
 
+/* False: the call is another process's, or was this one's before, and has its answer here. */
+static bool claim(lua_State *L, struct work *work) {
+    enum binding_claim claim = binding_claim(L);
+    if (claim == BINDING_OURS)
+        return true;
+    work->again = true;
+    if (claim == BINDING_FAILED)
+        luaL_error(L, "this call has failed before, and it is not run again");
+    log_line(LOG_LEVEL_WARN, "this call has been delivered twice; it is not run again");
+    lua_pushnil(L);
+    answer_call(L, work);
+    return false;
+}
+
 static void run_call(lua_State *L, struct work *work) {
     const struct runtime_event *event = work->event;
     const struct envelope_key *key = binding_key(L);
@@ -141,14 +156,8 @@ static void run_call(lua_State *L, struct work *work) {
                                                 clock_wall_ms(), &claims, &work->payload);
     if (result != ENVELOPE_OK)
         luaL_error(L, "the call is refused: %s", envelope_result_text(result));
-    if (!binding_claim(L, runtime_event_header(event, RUNTIME_REQUEST_ID))) {
-        work->again = true;
-        log_line(LOG_LEVEL_WARN, "this call has been delivered twice; it is not run again");
-        lua_pushnil(L);
-        answer_call(L, work);
-        return;
-    }
     begin(L, event, &claims);
+    binding_claim_begin(L);
     struct codec_options options = {
         .operation = "call",
         .limit = PAYLOAD_MAX,
@@ -159,6 +168,8 @@ static void run_call(lua_State *L, struct work *work) {
     buf_free(&work->payload);
     int function = lua_gettop(L) - arguments;
     binding_arguments(L, function + 1, arguments);
+    if (!claim(L, work))
+        return;
     binding_watch(L, interrupt_now);
     work->error_type = ERROR_FUNCTION;
     interrupt_begin(binding_wait_until(L));
@@ -284,6 +295,8 @@ enum runtime_result invocation_handle(struct runtime *runtime, const struct runt
         buf_reset(&work.answer);
         buf_adds(&work.answer, "null");
     }
+    if (!ok && heard != BINDING_NO_CALL)
+        binding_claim_fails(runtime->L);
     fflush(stdout); /* the process may be frozen as soon as the answer is out */
 
     enum runtime_result result =
