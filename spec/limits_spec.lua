@@ -18,9 +18,16 @@ local function values_of(name, c_source, lua_source)
     local value = plain:find "^[%d%s%(%)*<+-]+$" and load("return " .. plain)
     if value then values[value()] = true end
   end
-  for text in c_source:gmatch("%f[%w_]" .. name .. " = ([^,};/]+)") do add(text) end
-  for text in c_source:gmatch("#define " .. name .. "%s+([^\n]+)") do add(text) end
-  for text in lua_source:gmatch("local " .. name .. " = ([^\n]+)") do add(text) end
+  for _, source in ipairs { c_source, lua_source } do
+    local from, to = source:find(name, 1, true)
+    while from do
+      local whole = not source:find("^[%w_]", from - 1)
+      local is_define = source:sub(from - 8, from - 1) == "#define "
+      local text = source:match(is_define and "^%s+([^\n]+)" or "^ = ([^,};/\n]+)", to + 1)
+      if whole and text then add(text) end
+      from, to = source:find(name, to + 1, true)
+    end
+  end
   return values
 end
 
