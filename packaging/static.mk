@@ -53,7 +53,7 @@ bootstrap-static:
 	  -Wl,--dynamic-list=packaging/lua.exports $(STATIC_MAIN) $(STATIC_OUT)/roots.o $(STATIC_ROOMS) \
 	  -Wl,--whole-archive $(LUA_LIBS) -Wl,--no-whole-archive $(STATIC_CURL)/libcurl.a \
 	  -Wl,-Bstatic $(STATIC_SSL) -Wl,-Bdynamic -lm -o $(STATIC_OUT)/bootstrap
-	@$(if $(STATIC_ROOT),cp -L $(STATIC_LIB)/lua/5.4/cjson.so $(STATIC_OUT)/)
+	@$(if $(STATIC_ROOT),cp -L $(STATIC_LIB)/lua/5.4/cjson.so $(STATIC_OUT)/,ln -sfn ../lua $(STATIC_OUT)/lua)
 	@packaging/check-static $(STATIC_OUT)/bootstrap $(STATIC_GNU)
 
 test-static: all bootstrap-static

@@ -17,7 +17,18 @@ extern char **environ;
 
 enum { EVENT_MAX = 6291456 };
 
-/* The runtime for Lua lies beside this program. */
+/* Is there a program a that is not older than the program b? */
+static bool is_as_new(const char *a, const char *b) {
+    struct stat sa, sb;
+    if (access(a, X_OK) != 0 || stat(a, &sa) != 0)
+        return false;
+    if (stat(b, &sb) != 0 || sa.st_mtim.tv_sec > sb.st_mtim.tv_sec)
+        return true;
+    return sa.st_mtim.tv_sec == sb.st_mtim.tv_sec && sa.st_mtim.tv_nsec >= sb.st_mtim.tv_nsec;
+}
+
+/* The runtime for Lua lies beside this program. As for a package the static one comes first, which
+** starts in a quarter of the time; but not without its modules, nor when it is older. */
 static char **find_bootstrap(void) {
     char self[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -28,19 +39,30 @@ static char **find_bootstrap(void) {
     if (slash == NULL)
         return NULL;
     *slash = '\0';
-    char *path = NULL;
-    if (asprintf(&path, "%s/bootstrap", self) < 0)
-        return NULL;
-    if (access(path, X_OK) != 0) {
-        cli_error("%s: the runtime is not there: %s", path, strerror(errno));
-        free(path);
-        return NULL;
+    char *usual = NULL, *stand_alone = NULL, *modules = NULL, **command = NULL;
+    if (asprintf(&usual, "%s/bootstrap", self) < 0)
+        usual = NULL;
+    if (asprintf(&stand_alone, "%s/static/bootstrap", self) < 0)
+        stand_alone = NULL;
+    if (asprintf(&modules, "%s/static/lua/awsync.lua", self) < 0)
+        modules = NULL;
+    if (usual == NULL || stand_alone == NULL || modules == NULL)
+        goto done;
+    bool quick = access(modules, R_OK) == 0 && is_as_new(stand_alone, usual);
+    char **chosen = quick ? &stand_alone : &usual;
+    if (access(*chosen, X_OK) != 0) {
+        cli_error("%s: the runtime is not there: %s", *chosen, strerror(errno));
+        goto done;
     }
-    char **command = calloc(2, sizeof *command);
-    if (command != NULL)
-        command[0] = path;
-    else
-        free(path);
+    command = calloc(2, sizeof *command);
+    if (command != NULL) {
+        command[0] = *chosen;
+        *chosen = NULL;
+    }
+done:
+    free(usual);
+    free(stand_alone);
+    free(modules);
     return command;
 }
 
