@@ -150,6 +150,24 @@ describe("a bootstrap of the user's own", function()
     assert.truthy(err:find("not a Lua file", 1, true), err)
   end)
 
+  it("runs again when a file like its own changes", function()
+    local pid, out, err = shell.start(("%s run -q --watch --bootstrap %s %s --event '{\"n\":1}'"):format(shell.awsync,
+      shell.quote(fake), shell.quote(folder .. "/orders.py")))
+    finally(function()
+      os.execute("kill " .. pid)
+      shell.wait_for("the watcher's end", function() return not os.execute("kill -0 " .. pid .. " 2>/dev/null") end)
+      os.remove(out)
+      os.remove(err)
+    end)
+    local function runs() return select(2, shell.read(out):gsub('{"n":1}\n', "")) end
+    shell.wait_for("the first run", function()
+      return runs() == 1 and shell.read(err):find("waiting for a change", 1, true)
+    end)
+    shell.write(folder .. "/notes.txt", "no part of it\n")
+    shell.write(folder .. "/stock.py", "another part of it\n")
+    shell.wait_for("the second run", function() return runs() == 2 end)
+  end)
+
   it("serves any client", function()
     local pid, out, err = shell.start(("%s serve -q --bootstrap %s %s"):format(shell.awsync, shell.quote(fake),
       shell.quote(folder .. "/orders.py")))

@@ -24,10 +24,11 @@ struct watch {
     pid_t child;          /* 0: none runs */
     char **words;         /* of a run */
     const char *root;     /* folder of the program */
+    const char *ending;   /* of its file's name: `.py` */
 };
 
-static bool interesting(const char *name) {
-    static const char *const ends[] = {".lua", ".json", ".so"};
+static bool interesting(const char *name, const char *ending) {
+    const char *const ends[] = {".lua", ".json", ".so", ending};
     size_t len = strlen(name);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         size_t end = strlen(ends[i]);
@@ -56,23 +57,24 @@ static bool add_folder(int changes, const char *path, int depth) {
     return true;
 }
 
-/* Reads what has come. True when a file of the program was among it. root is looked through for
-** new folders when there are any. */
-static bool take_changes(int changes, const char *root) {
+/* Reads what has come. True when a file of the program was among it. Its folder is looked through
+** for new folders when there are any. */
+static bool take_changes(const struct watch *watch) {
     _Alignas(struct inotify_event) char block[16384];
     bool any = false, folders = false;
     ssize_t len;
-    while ((len = read(changes, block, sizeof block)) > 0)
+    while ((len = read(watch->changes, block, sizeof block)) > 0)
         for (char *at = block; at < block + len;) {
             const struct inotify_event *event = (const struct inotify_event *)(void *)at;
             if ((event->mask & IN_ISDIR) != 0)
                 folders = true;
-            else if (event->len > 0 && (event->mask & IN_CREATE) == 0 && interesting(event->name))
+            else if (event->len > 0 && (event->mask & IN_CREATE) == 0 &&
+                     interesting(event->name, watch->ending))
                 any = true;
             at += sizeof *event + event->len;
         }
     if (folders) /* a file may have been faster than we: its folder is a change, too */
-        any = add_folder(changes, root, 0) || any;
+        any = add_folder(watch->changes, watch->root, 0) || any;
     return any;
 }
 
@@ -140,7 +142,7 @@ static int loop(struct watch *watch) {
         int signal = take_signal(watch);
         if (signal != 0)
             return CLI_SIGNAL + signal;
-        if (take_changes(watch->changes, watch->root)) {
+        if (take_changes(watch)) {
             changed = true;
         } else if (changed && ready == 0) { /* an editor's several writes are over */
             changed = false;
@@ -160,7 +162,9 @@ int cli_watch(int argc, char **argv, const char *file) {
         cli_error("%s: %s", file, strerror(errno));
         return CLI_USAGE;
     }
-    *strrchr(path, '/') = '\0';
+    char *slash = strrchr(path, '/'), *dot = strrchr(slash, '.');
+    *slash = '\0';
+    watch.ending = dot != NULL && dot > slash + 1 ? dot : ".lua";
     watch.root = path[0] != '\0' ? path : "/";
     watch.words = calloc((size_t)argc + 2, sizeof *watch.words);
     if (watch.words == NULL) {
