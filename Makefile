@@ -210,7 +210,7 @@ lint: deps
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
 	  --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -I. -j2 sigv4 host
 	tools/banned $(C_FILES)
-	mandoc -Tlint man/awsync.1
+	mandoc -Tlint -Wwarning man/awsync.1
 	@$(MAKE) --no-print-directory all
 	tools/symbols $(call archives,$(ROOMS))
 

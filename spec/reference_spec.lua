@@ -121,6 +121,18 @@ describe("the reference", function()
     end
   end)
 
+  it("has the kinds of errors", function()
+    local text, library = shell.read(REFERENCE), shell.read "library/awsync.lua"
+    local listed = library:match "%-%-%-@field kind ([^\n]+)"
+    local count = 0
+    for kind in shell.read "host/binding/failed.h":gmatch '#define FAILED_%u+%s+("%l+")' do
+      assert.truthy(text:find("`" .. kind .. "`", 1, true), kind .. " is not in " .. REFERENCE)
+      assert.truthy(listed:find(kind, 1, true), kind .. " is not in library/awsync.lua")
+      count = count + 1
+    end
+    assert.equal(count, select(2, listed:gsub('"%l+"', "")))
+  end)
+
   it("has every environment variable that the programs name, and no other", function()
     local named, documented = {}, {}
     for _, path in ipairs(docs.files("host", ".c")) do
