@@ -128,3 +128,58 @@ describe("a parent", function()
     assert.equal(0, calls[1].scope)
   end)
 end)
+
+describe("a call that ends before its own calls", function()
+  it("hands their records on that come after its last look, and no other ones", function()
+    local sqs, events, order = small_sqs(), {}, {}
+    local child
+    local function claims_of(event) return cjson.decode(cjson.decode(event).body) end
+    local function url_of(address)
+      address = address:match "^%S+"
+      return address:find "^http" and address or ("http://127.0.0.1:%d/123456789012/%s"):format(child.port, address)
+    end
+    local function aws(request)
+      if request.path:find "/invocations" then
+        events[#events + 1] = request.body
+        return 202, "", {}
+      end
+      local input = cjson.decode(request.body)
+      local action = request.headers["x-amz-target"]:match "%.(%a+)$"
+      if #events == 2 and (input.QueueUrl or ""):find("-in-", 1, true) then
+        local own = input.QueueUrl == url_of(claims_of(events[2]).inbox)
+        local status, body, headers = sqs.serve(request)
+        order[#order + 1] = (own and "own " or "parent's ") .. action
+        if action == "SendMessageBatch" and #order > 0 and not sqs.late then -- the call's own record
+          sqs.late = seal { run = claims_of(events[2]).run, call = claims_of(events[2]).call, kind = "error",
+            value = '"late"' }
+          table.insert(sqs.queues[url_of(claims_of(events[2]).inbox)].messages, { Body = sqs.late, MessageId = "late",
+            ReceiptHandle = "late" })
+        end
+        return status, body, headers
+      end
+      return sqs.serve(request)
+    end
+    child = fake.start {
+      files = { ["main.lua"] = [[
+        local awsync = require "awsync"
+        local function leaf() end
+        local function branch() awsync.invoke(leaf) end
+        function main() awsync.invoke(branch) end]] },
+      aws = aws, env = { AWSYNC_KEY = hex, AWS_LAMBDA_FUNCTION_NAME = "f" },
+    }
+    finally(function() child:clean() end)
+    child:invoke "null"
+    local parents = url_of(claims_of(events[1]).inbox)
+    sqs.queues[parents] = { messages = {} } -- of main, which goes on in this spec
+    local answer = child:invoke(events[1], { ["Lambda-Runtime-Invoked-Function-Arn"] =
+      "arn:aws:lambda:us-east-1:123456789012:function:f" })
+    assert.equal("null", answer.body)
+    assert.same({ "own ReceiveMessage", "parent's SendMessageBatch", "own ReceiveMessage", "parent's SendMessageBatch",
+      "own DeleteQueue" }, order)
+    local messages = sqs.queues[parents].messages
+    assert.equal(2, #messages)
+    has(messages[1].Body, '"running":["' .. claims_of(events[2]).call .. '"]')
+    assert.equal(sqs.late, messages[2].Body)
+    child:stop()
+  end)
+end)

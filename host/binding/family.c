@@ -437,7 +437,10 @@ void binding_end(lua_State *L, bool failed) {
     struct family *f = &host->family;
     if (f->inbox == NULL)
         return;
-    /* What has arrived by now is looked at; nothing is waited for. */
+    /* What has arrived by now is looked at, once every call has been accepted; no call is waited
+    ** for. */
+    if (f->outstanding > 0)
+        calls_wait(&host->calls, host->wait_until);
     while (f->outstanding > 0) {
         inbox_ask(f->inbox, host->wait_until);
         if (!take_records(L, host))
@@ -446,6 +449,21 @@ void binding_end(lua_State *L, bool failed) {
     note_running(L, host);
     if (!failed)
         raise_errors(L);
+}
+
+void family_forward(struct host *host, int64_t until) {
+    struct family *f = &host->family;
+    if (f->inbox == NULL || f->outstanding == 0 || host->depth == 0 || f->claims.inbox[0] == '\0')
+        return;
+    char *text;
+    size_t len;
+    inbox_ask(f->inbox, until);
+    while ((text = inbox_take(f->inbox, &len)) != NULL) {
+        struct aws_error error; /* then it is lost as one that had come later */
+        inbox_deliver(host->client, f->claims.inbox, host->queue_base, f->claims.issued_ms, text,
+                      len, until, &error);
+        free(text);
+    }
 }
 
 /* --- functions of awsync.core -------------------------------------------------------------------- */

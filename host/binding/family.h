@@ -80,6 +80,10 @@ void family_listen(struct host *host, int64_t until);
 bool family_is_over(const struct host *host);
 int family_raise_deadlock(lua_State *L, struct host *host);
 
+/* After this call's own record, before its inbox goes: records that have come since its last look go
+** to its ancestors, who wait for these calls now. */
+void family_forward(struct host *host, int64_t until);
+
 /* --- spawn.c ------------------------------------------------------------------------------------ */
 
 enum family_tie { TIE_PLAIN, TIE_LINKED, TIE_DETACHED };

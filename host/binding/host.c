@@ -238,13 +238,15 @@ bool binding_finish(lua_State *L, char *error_out, size_t error_size) {
         return true;
     int64_t until = end_of(host);
     bool ok = accepted(host, until, error_out, error_size);
+    /* The inbox at first: a record that comes between the last look and its end is lost. */
+    family_forward(host, until);
+    if (host->family.inbox != NULL)
+        inbox_close(host->family.inbox, until);
     struct chan_error error = {0};
     enum chan_result result = chan_hub_finish(host->hub, until, &error);
     calls_take_woken(&host->calls); /* an interruption does not outlive the finish */
     if (ok)
         ok = describe(result, &error, error_out, error_size);
-    if (host->family.inbox != NULL)
-        inbox_close(host->family.inbox, until);
     if (host->family.claimer != NULL)
         claimer_settle(host->family.claimer, until);
     return ok;

@@ -287,7 +287,7 @@ static void on_received(void *context, const struct aws_error *error,
             keep(b, &messages[i], now);
         if (count == 0 && !was_short && now - b->poll_started < EMPTY_PAUSE_MS)
             delay(b, now, EMPTY_PAUSE_MS);
-        if (count == 0 && was_short)
+        if (was_short)
             b->asked = false;
         if (count > 0 && b->hub != NULL)
             chan_hub_interrupt(b->hub);
