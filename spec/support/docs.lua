@@ -180,8 +180,11 @@ end
 
 -- Where the rest of the message, from at on, ends with the beginning of the part: for a message that the docs cut.
 local function find_beginning(message, part, at)
-  for from = at, #message - 9 do
+  local head = part:sub(1, 10)
+  local from = message:find(head, at, true)
+  while from do
     if message:sub(from) == part:sub(1, #message - from + 1) then return from, #message end
+    from = message:find(head, from + 1, true)
   end
 end
 
