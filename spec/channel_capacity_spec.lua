@@ -309,6 +309,28 @@ describe("an unbuffered channel", function()
     assert.equal(0, queue(credits_of(c)).messages)
   end)
 
+  it("takes no other receiver's offer back when its own has brought a value meanwhile", function()
+    serve()
+    local hub, other = new_hub(), new_hub()
+    local c = hub:create { capacity = 0 }
+    local url, credits = c:url(5), credits_of(c)
+    local sender = other:open(url, { capacity = 0 })
+    assert.is_true(hub:flush(5))
+    -- The pop asks for its offer, whose sender has it by then: the question arrives when the value is there.
+    local pusher = server:work { push = true, url = url, capacity = 0, count = 1, wait = 5000 }
+    probe.sleep(0.2)
+    server:fault { op = "receive", queue = credits, kind = "late", ms = 600 }
+    assert.equal("1", c:pop(0))
+    pusher:join()
+    -- What it finds is the offer of another pop, which waits for a value of its own.
+    local waiting = server:work { url = url, capacity = 0, count = 1, wait = 20000 }
+    probe.sleep(0.9)
+    local start = probe.now()
+    assert.is_true(sender:push("2", 10))
+    assert.is_true(probe.now() - start < 5)
+    assert.same({ 2 }, (waiting:join()))
+  end)
+
   it("carries everything between senders and receivers", function()
     serve { latency = 1 }
     local hub = new_hub()

@@ -243,7 +243,11 @@ void credit_recalled(struct chan *k, int64_t now) {
     if (!k->owner)
         return;
     struct offers *o = &k->owner->offers;
-    if (k->in.held.count > 0) {
+    if (!o->out) {
+        /* The value has come meanwhile: what was found is another receiver's. */
+        if (!k->in.wanted)
+            receiver_give_back(k);
+    } else if (k->in.held.count > 0) {
         ack_popped(k, list_take(&k->in.held), now);
         o->out = false;
     } else
