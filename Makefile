@@ -6,6 +6,7 @@
 #   make lint       luacheck, clang-format, cppcheck, mandoc, banned functions
 #   make SANITIZE=address test    the specs under ASan and UBSan
 #   make SANITIZE=thread test     the specs under TSan
+#   make go-conformance RUNS=10   the Go programs of docs/go.md, each so often, also with four lambdas at most (SANITIZE as above)
 #   make fuzz SECONDS=60          each libFuzzer target for so long (clang)
 #   make bench                    every program of bench/: medians, and floors in C that are ours
 #   make bench-peers              the same beside other people's programs (installs them in build/peers)
@@ -77,7 +78,7 @@ PROGRAMS    := $(BUILD)/bootstrap $(BUILD)/awsync $(BUILD)/lua/awsync/core.so $(
 
 .DEFAULT_GOAL := all
 .SECONDARY:
-.PHONY: all deps run test lint format clean specs-ready fuzz bench bench-ready bench-peers conformance valgrind
+.PHONY: all deps run test go-conformance lint format clean specs-ready fuzz bench bench-ready bench-peers conformance valgrind
 
 all: $(PROGRAMS)
 
@@ -155,6 +156,12 @@ specs-ready: all $(PROBES) $(BUILD)/spec/lua
 test: deps
 	@$(MAKE) --no-print-directory specs-ready
 	@AWSYNC_BUILD=$(BUILD) SANITIZE=$(SANITIZE) SPEC_LUA="$(SPEC_LUA)" tools/spec $(ROOM)
+
+# ROW: a Lua pattern, for some of the rows only.
+RUNS ?= 10
+go-conformance: deps
+	@$(MAKE) --no-print-directory all
+	@AWSYNC_BUILD=$(BUILD) SANITIZE=$(SANITIZE) tools/go-conformance $(RUNS) '$(ROW)'
 
 # Every room with its Lua-free callers, once more under the fuzzer's own flags.
 FUZZERS     := $(patsubst spec/fuzz/%.c,build/fuzz/%,$(wildcard spec/fuzz/*.c))

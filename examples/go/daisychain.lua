@@ -1,5 +1,6 @@
--- A daisy chain: each lambda adds 1 to what its right neighbour whispers.
--- Event: {"n": 100}. Answer: n + 1.
+-- Rob Pike's "Go Concurrency Patterns", daisy chain: each lambda adds 1 to what its right neighbour whispers, all of
+-- them alive at once.
+-- Event: {"n": 100}. Answer: 101, n + 1.
 local awsync = require "awsync"
 local Channel, invoke = awsync.Channel, awsync.invoke
 

@@ -1,5 +1,7 @@
--- Digests of every file of a tree, each computed in a lambda, at most twenty at a time.
--- Event: {"root": "."}, a folder beside this program. Answer: lines as sha256sum writes them, sorted by name.
+-- "Go Concurrency Patterns: Pipelines and cancellation", bounded parallelism: the digest of every file of a tree, each
+-- computed in a lambda, at most twenty at a time.
+-- Event: {"root": "/usr/share/lua", "limit": 20}; without a root, the folder of this program. Answer: lines as
+-- sha256sum writes them, sorted by name: "4f80...  /usr/share/lua/5.4/say/init.lua", ...
 local awsync = require "awsync"
 
 local K, H = {}, {}
@@ -56,10 +58,10 @@ local function digest(path)
 end
 
 function main(event)
-  local root = ("%s/%s"):format(os.getenv "LAMBDA_TASK_ROOT", event.root or ".")
+  local root = event.root or os.getenv "LAMBDA_TASK_ROOT"
   local paths = {}
   local find <close> = assert(io.popen("find '" .. root .. "' -type f"))
   for path in find:lines() do paths[#paths + 1] = path end
   table.sort(paths)
-  return awsync.map(digest, paths, { limit = 20 })
+  return awsync.map(digest, paths, { limit = event.limit or 20 })
 end

@@ -1,5 +1,6 @@
--- Three replicas do the same work; the first answer counts, the others are cancelled.
--- Event: {"seconds": [20, 0.1, 20]}. Answer: what the first one found.
+-- Rob Pike's "Go Concurrency Patterns", replicated search: three replicas do the same work, the first answer counts.
+-- Go lets the others run on; here they are cancelled, since each second of them would be billed.
+-- Event: {"seconds": [20, 0.1, 20]}. Answer: "result of replica 2".
 local awsync = require "awsync"
 
 local function search(replica, seconds)

@@ -1,14 +1,15 @@
--- Fan-out, fan-in: two lambdas square what one source has, a third merges what they make.
--- Event: {"numbers": [2, 3]}. Answer: the squares, in the order in which they came.
+-- "Go Concurrency Patterns: Pipelines and cancellation", fan-out and fan-in: two lambdas square what one source has, a
+-- third merges what they make into one channel and closes it when both have ended.
+-- Event: {"numbers": [2, 3]}. Answer: the squares, in the order in which they came: [4, 9] or [9, 4].
 local awsync = require "awsync"
 local Channel, invoke = awsync.Channel, awsync.invoke
 
-local function generate(numbers, out)
+local function gen(numbers, out)
   for _, n in ipairs(numbers) do out:push(n) end
   out:close()
 end
 
-local function square(source, out)
+local function sq(source, out)
   for n in source:range() do out:push(n * n) end
   out:close()
 end
@@ -33,9 +34,9 @@ function main(event)
   local squares <close> = Channel()
   local a <close> = Channel()
   local b <close> = Channel()
-  invoke(generate, event.numbers or { 2, 3 }, source)
-  invoke(square, source, a)
-  invoke(square, source, b)
+  invoke(gen, event.numbers or { 2, 3 }, source)
+  invoke(sq, source, a)
+  invoke(sq, source, b)
   invoke(merge, a, b, squares)
 
   local list = {}

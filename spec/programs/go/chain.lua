@@ -1,4 +1,5 @@
--- A daisy chain of lambdas: each waits for its left neighbour, then takes one value from a channel that all share.
+-- test/chan/fifo.go, synchronous: a daisy chain of lambdas, each of which waits for its left neighbour and then takes
+-- one value from a channel that all share. Answer: what they have taken, from left to right.
 local awsync = require "awsync"
 local Channel, invoke = awsync.Channel, awsync.invoke
 
@@ -9,20 +10,19 @@ local function link(values, left, right, taken)
 end
 
 function main(event)
-  local n = event.n or 10
   local values <close> = Channel()
   local taken <close> = Channel()
-  local first = Channel()
+  local first = Channel() -- the queues between the links are deleted when main has answered
   local last = first
-  for _ = 1, n do
+  for _ = 1, event.n do
     local right = Channel()
     invoke(link, values, last, right, taken)
     last = right
   end
+  for i = 0, event.n - 1 do values:push(i) end
   first:push(true)
-  for i = 0, n - 1 do values:push(i) end
   last:pop()
   local got = {}
-  for i = 1, n do got[i] = taken:pop() end
+  for i = 1, event.n do got[i] = taken:pop() end
   return got
 end

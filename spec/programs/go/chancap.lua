@@ -1,4 +1,5 @@
--- len and cap of an empty, a filled and an unbuffered channel; cap is known where the channel arrives, too.
+-- test/chancap.go: len and cap of an empty, a filled and an unbuffered channel; cap is known where the channel
+-- arrives, too.
 local awsync = require "awsync"
 local Channel, invoke = awsync.Channel, awsync.invoke
 

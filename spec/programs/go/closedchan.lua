@@ -1,4 +1,5 @@
--- Every way to receive from a closed channel, empty and not; a push on it and a second close are errors.
+-- test/closedchan.go: every way to receive from a closed channel, empty and not, here and in another lambda; a push on
+-- it and a second close are errors.
 local awsync = require "awsync"
 local Channel, invoke, select = awsync.Channel, awsync.invoke, awsync.select
 
@@ -25,7 +26,7 @@ local function why(f, ...)
   return ok and "no error" or (message:gsub("^.-:%d+: ", ""):gsub("awsync%-%w+%-%w+%.fifo", "Q"))
 end
 
--- Two values, then the end for ever.
+-- What is there, then the end for ever.
 local function try(way, c)
   local seen = {}
   for i = 1, 4 do
@@ -41,10 +42,9 @@ local function elsewhere(way, c, out)
   out:push { seen = seen, push = why(c.push, c, 3), close = why(c.close, c) }
 end
 
-local function closed_channel()
+local function closed_channel(values)
   local c = Channel()
-  c:push(1)
-  c:push(2)
+  for v = 1, values do c:push(v) end
   c:close()
   return c
 end
@@ -53,12 +53,14 @@ function main()
   local result = {}
   local out <close> = Channel()
   for way in pairs(receive) do
-    local c = closed_channel()
-    local here = { seen = try(way, c), push = why(c.push, c, 3), close = why(c.close, c),
-      select = why(select, { { "push", c, 3 } }) }
-    c = closed_channel()
-    invoke(elsewhere, way, c, out)
-    result[way] = { here = here, there = out:pop() }
+    result[way] = {}
+    for values = 0, 2, 2 do
+      local c = closed_channel(values)
+      local here = { seen = try(way, c), push = why(c.push, c, 3), close = why(c.close, c),
+        select = why(select, { { "push", c, 3 } }) }
+      invoke(elsewhere, way, closed_channel(values), out)
+      result[way][values == 0 and "empty" or "two"] = { here = here, there = out:pop() }
+    end
   end
   return result
 end

@@ -1,4 +1,5 @@
--- One value is handed through a chain of n lambdas, from the one that was started last to the first.
+-- test/chan/goroutines.go: one value is handed through a chain of n lambdas, from the one that was started last to the
+-- first.
 local awsync = require "awsync"
 local Channel, invoke = awsync.Channel, awsync.invoke
 

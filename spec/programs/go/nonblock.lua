@@ -1,5 +1,5 @@
--- Without waiting: a receive on empty takes `default`; a send takes its case only when somebody receives or there is
--- room.
+-- test/chan/nonblock.go: without waiting, a receive on empty takes `default`; a send takes its case only when somebody
+-- receives or there is room.
 local awsync = require "awsync"
 local Channel, invoke, select = awsync.Channel, awsync.invoke, awsync.select
 
@@ -21,13 +21,13 @@ local function insist(case)
   end
 end
 
-function main(event)
-  local c <close> = Channel { capacity = event.capacity }
+local function try(capacity)
+  local c <close> = Channel { capacity = capacity }
   local back <close> = Channel()
   local seen = {}
 
   seen.empty = select { { "pop", c }, default = true }
-  if event.capacity == 0 then
+  if capacity == 0 then
     seen.nobody = select { { "push", c, 1 }, default = true }
   end
 
@@ -43,11 +43,15 @@ function main(event)
     seen.sent[i] = back:pop()
   end
 
-  if event.capacity > 0 then
-    for _ = 1, event.capacity do c:push("fills it") end
+  if capacity > 0 then
+    for _ = 1, capacity do c:push("fills it") end
     seen.full = select { { "push", c, 1 }, default = true }
-    for _ = 1, event.capacity do c:pop() end
+    for _ = 1, capacity do c:pop() end
   end
   seen.rest = select { { "pop", c }, default = true }
   return seen
+end
+
+function main()
+  return { unbuffered = try(0), buffered = try(1) }
 end

@@ -1,4 +1,5 @@
--- Directions: what a view does not have is an error that names the view, here and in the lambda where it arrives.
+-- test/chan/perm.go: directions: what a view does not have is an error that names the view, here and in the lambda
+-- where it arrives.
 local awsync = require "awsync"
 local Channel, invoke = awsync.Channel, awsync.invoke
 

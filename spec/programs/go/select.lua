@@ -1,4 +1,4 @@
--- Each operand is evaluated once for a select, also that of a nil channel.
+-- test/chan/select.go: each operand is evaluated once for a select, also that of a nil channel.
 local awsync = require "awsync"
 
 local counter, shift = 0, 0

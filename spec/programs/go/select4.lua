@@ -1,4 +1,4 @@
--- The destination of a case that is not chosen is never evaluated.
+-- test/chan/select4.go: the destination of a case that is not chosen is never evaluated.
 local awsync = require "awsync"
 local Channel = awsync.Channel
 

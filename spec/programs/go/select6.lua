@@ -1,4 +1,5 @@
--- A select that lost leaves nothing behind that eats a later value, nor one that it did not mean to send.
+-- test/chan/select6.go: a select that lost leaves nothing behind that eats a later value, nor one that it did not mean
+-- to send.
 local awsync = require "awsync"
 local Channel, invoke, select = awsync.Channel, awsync.invoke, awsync.select
 

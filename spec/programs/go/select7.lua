@@ -1,4 +1,4 @@
--- Three ways to send meet three ways to receive and drop the value: all end.
+-- test/chan/select7.go: three ways to send meet three ways to receive and drop the value: all end.
 local awsync = require "awsync"
 local Channel, invoke, select = awsync.Channel, awsync.invoke, awsync.select
 

@@ -1,4 +1,4 @@
--- Leaving a select early goes on after it, whatever its other cases still had.
+-- test/chan/select8.go: leaving a select early goes on after it, whatever its other cases still had.
 local awsync = require "awsync"
 local Channel = awsync.Channel
 

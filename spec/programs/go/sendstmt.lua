@@ -1,4 +1,4 @@
--- A channel of channels: a channel is received in another lambda, and 2 is sent on it.
+-- test/chan/sendstmt.go: a channel of channels: a channel is received in another lambda, and 2 is sent on it.
 local awsync = require "awsync"
 local Channel, invoke = awsync.Channel, awsync.invoke
 
