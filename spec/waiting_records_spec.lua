@@ -120,6 +120,33 @@ describe("a parent", function()
     assert.equal("of a grandchild\n", out)
   end)
 
+  it("asks for several at once where many come one after the other", function()
+    local socket = require "socket"
+    local asked, first, given = 0, nil, 0
+    local out = run([[
+      local function f() end
+      local futures = {}
+      for i = 1, 60 do futures[i] = awsync.async(f) end
+      for i = 1, 60 do assert(futures[i]:await() == nil) end
+      print "all"]], function(calls)
+      if #calls < 60 then return {} end
+      asked = asked + 1
+      first = first or socket.gettime()
+      local texts = {}
+      if given == 60 then return texts end
+      while #texts == 0 do -- as a long poll: one each 5 ms
+        while given < (socket.gettime() - first) / 0.005 and given < 60 and #texts < 10 do
+          given = given + 1
+          texts[#texts + 1] = seal { call = calls[given].call, value = '{"n":0}' }
+        end
+        socket.sleep(0.001)
+      end
+      return texts
+    end)
+    assert.equal("all\n", out)
+    assert.truthy(asked < 25, asked)
+  end)
+
   it("makes the same ids for the same calls of the same event, and hands its own inbox on", function()
     local _, _, calls = run("local function f() end awsync.invoke(f) awsync.invoke(f)", function() return {} end)
     assert.equal(2, #calls)

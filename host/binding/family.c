@@ -371,7 +371,7 @@ void family_look(lua_State *L, struct host *host, const char *operation) {
 
 void family_listen(struct host *host, int64_t until) {
     if (host->family.inbox != NULL && host->family.outstanding > 0)
-        inbox_listen(host->family.inbox, until);
+        inbox_listen(host->family.inbox, until, host->family.outstanding);
 }
 
 bool family_is_over(const struct host *host) {

@@ -19,7 +19,10 @@ enum {
     YOUNG_MS = 5000,         /* so long a new queue may answer that it does not exist */
     GIVE_UP_MS = 15000,
     CLOSE_GIVE_UP_MS =
-        5000,             /* at the end, of nothing but faults: the queue's tags tell what it was */
+        5000, /* at the end, of nothing but faults: the queue's tags tell what it was */
+    /* Of many records that come one after the other, several are asked for at once. */
+    GATHER_MS = 100,      /* at most */
+    GATHER_GAP_MS = 50,   /* not when they come more slowly than this */
     EMPTY_PAUSE_MS = 100, /* before a server is asked again that answers a long poll at once */
     TAGS_MAX = 40,
     TAG_SIZE = 250, /* of SQS's 256 characters */
@@ -51,6 +54,9 @@ struct inbox {
     bool polling, short_poll, asked;
     uint64_t poll_id;
     int64_t poll_started, listen_until;
+    long long expected; /* records, at most */
+    int64_t arrived_ms; /* when the last one came */
+    int64_t gap_us;     /* between two of them, about */
     char *receipts[SQS_BATCH_MAX];
     size_t receipt_count;
     int64_t oldest_ms;
@@ -273,6 +279,19 @@ static void keep(struct inbox *b, const struct sqs_message *m, int64_t now) {
         b->receipts[b->receipt_count++] = receipt;
 }
 
+/* A long poll ends with the first record: before the next one, others may come. */
+static void gather(struct inbox *b, int64_t now, size_t count) {
+    int64_t gap = (now - b->arrived_ms) * 1000 / (int64_t)count;
+    b->arrived_ms = now;
+    b->expected -= (long long)count;
+    if (gap > GATHER_GAP_MS * 1000)
+        return;
+    b->gap_us = (b->gap_us + gap) / 2;
+    int64_t wait = b->gap_us * SQS_BATCH_MAX / 1000;
+    if (count < SQS_BATCH_MAX && b->expected >= SQS_BATCH_MAX)
+        delay(b, now, wait < GATHER_MS ? wait : GATHER_MS);
+}
+
 static void on_received(void *context, const struct aws_error *error,
                         const struct sqs_message *messages, size_t count) {
     struct inbox *b = land(context);
@@ -287,6 +306,8 @@ static void on_received(void *context, const struct aws_error *error,
             keep(b, &messages[i], now);
         if (count == 0 && !was_short && now - b->poll_started < EMPTY_PAUSE_MS)
             delay(b, now, EMPTY_PAUSE_MS);
+        if (count > 0)
+            gather(b, now, count);
         if (was_short)
             b->asked = false;
         if (count > 0 && b->hub != NULL)
@@ -508,9 +529,10 @@ void inbox_address(struct inbox *b, char *out, size_t size) {
     pthread_mutex_unlock(&b->lock);
 }
 
-void inbox_listen(struct inbox *b, int64_t until) {
+void inbox_listen(struct inbox *b, int64_t until, long long expected) {
     pthread_mutex_lock(&b->lock);
     b->listen_until = until;
+    b->expected = expected;
     if (!b->polling)
         step(b);
     pthread_mutex_unlock(&b->lock);

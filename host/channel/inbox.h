@@ -43,8 +43,10 @@ void inbox_open(struct inbox *inbox, const char *run, const char *function, int6
 bool inbox_is_open(struct inbox *inbox);
 /* Where a call finds it: its URL, its name while that is not known yet; "" when it is not open. */
 void inbox_address(struct inbox *inbox, char *out, size_t size);
-/* Long polls begin until then (clock_mono_ms): to be said again while the program waits. */
-void inbox_listen(struct inbox *inbox, int64_t until);
+/* Long polls begin until then (clock_mono_ms): to be said again while the program waits. expected:
+** so many records can come; while there are many, and they come quickly, up to ten are received at
+** once, 100 ms late at most. */
+void inbox_listen(struct inbox *inbox, int64_t until, long long expected);
 /* Asks once for what is there, without waiting for more; a long poll that has been under way for
 ** a moment is answer enough. Waits for the answer, at longest until then. */
 void inbox_ask(struct inbox *inbox, int64_t until);
