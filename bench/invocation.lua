@@ -17,7 +17,7 @@ for _, size in ipairs { { 64, "64 B", 2000, { most = 1.25 } }, { 102400, "100 KB
   local figures = frame.race(contestants)
   os.remove(event)
   local function row(what, key, peer, wanted)
-    frame.row { bench = ("invocation, %s%s"):format(name, what), unit = "ms", ours = figures.awsync[key],
+    frame.row { bench = ("invocation, %s%s"):format(name, what), unit = "us", ours = figures.awsync[key],
       peer = figures[peer.name][key], peer_name = peer.name, goal = wanted }
   end
   row("", "answer", runtimes.floor, goal)

@@ -159,7 +159,7 @@ function frame.finish()
   local path = os.getenv "BENCH_ROWS"
   if not path then
     print(frame.machine())
-    print(("median (least to most) of %d interleaved runs\n"):format(frame.runs))
+    print(("median (least to most) of at least %d interleaved runs\n"):format(frame.runs))
     return frame.print(rows)
   end
   local file = assert(io.open(path, "a"))

@@ -32,8 +32,8 @@ local common = "PATH=/usr/bin:/bin AWS_REGION=eu-west-1 AWS_LAMBDA_FUNCTION_NAME
   "AWS_LAMBDA_FUNCTION_VERSION='$LATEST' AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128 " ..
   "AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=secret"
 
---- Starts a runtime and gives it so many events. Returns { start =, cpu = (of the start), answer =, round =
---- (milliseconds), memory =, end_memory = (MB) }.
+--- Starts a runtime and gives it so many events. Returns { start =, cpu = (of the start; milliseconds),
+--- answer =, round = (microseconds), memory =, end_memory = (MB) }.
 function runtimes.measure(runtime, count, event_path)
   local words = { "env -i", common }
   for name, value in pairs(runtime.environment) do
@@ -43,8 +43,8 @@ function runtimes.measure(runtime, count, event_path)
   local line = frame.output(table.concat(words, " "))
   local start, cpu, memory, answer, round, end_memory = line:match "^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)"
   assert(start, runtime.name .. ": the meter says " .. line)
-  return { start = start / 1000, cpu = cpu / 1000, memory = memory / 1024, answer = answer / 1000,
-    round = round / 1000, end_memory = end_memory / 1024 }
+  return { start = start / 1e6, cpu = cpu / 1e6, memory = memory / 1024, answer = answer / 1e3,
+    round = round / 1e3, end_memory = end_memory / 1024 }
 end
 
 --- A contestant for frame.race.

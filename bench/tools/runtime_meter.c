@@ -5,11 +5,11 @@
 ** just before the fork to its first request for an event. Then gives it COUNT events, one after
 ** the other, and kills it. Prints one line:
 **
-**   START_US START_CPU_US PEAK_KB ANSWER_US ROUND_US END_PEAK_KB
+**   START_NS START_CPU_NS PEAK_KB ANSWER_NS ROUND_NS END_PEAK_KB
 **
-** START_CPU_US is what all its threads have computed by the first request: a busy machine disturbs
-** it less. PEAK_KB is VmHWM then, END_PEAK_KB after the last event. ANSWER_US is the median
-** time from the first byte of the event to the last byte of its answer, ROUND_US from the first
+** START_CPU_NS is what all its threads have computed by the first request: a busy machine disturbs
+** it less. PEAK_KB is VmHWM then, END_PEAK_KB after the last event. ANSWER_NS is the median
+** time from the first byte of the event to the last byte of its answer, ROUND_NS from the first
 ** byte of the event to the request for the next one. The first tenth of the events warms up.
 */
 #include <arpa/inet.h>
@@ -55,9 +55,9 @@ struct meter {
     size_t head_len, event_len;
     char *body;
     size_t body_len;
-    int64_t started_us, sent_us;
-    int64_t *answers_us, *rounds_us;
-    int64_t start_us, start_cpu_us;
+    int64_t started_ns, sent_ns;
+    int64_t *answers_ns, *rounds_ns;
+    int64_t start_ns, start_cpu_ns;
     long start_kb, end_kb;
     bool over;
 };
@@ -69,10 +69,10 @@ static _Noreturn void fail(struct meter *m, const char *what) {
     exit(EXIT_FAILURE);
 }
 
-static int64_t now_us(void) {
+static int64_t now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 static long peak_kb(pid_t pid) {
@@ -89,7 +89,7 @@ static long peak_kb(pid_t pid) {
 }
 
 /* Of all its threads that still live. */
-static int64_t cpu_us(pid_t pid) {
+static int64_t cpu_ns(pid_t pid) {
     char path[512];
     int64_t total_ns = 0;
     snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
@@ -105,7 +105,7 @@ static int64_t cpu_us(pid_t pid) {
     }
     if (tasks != NULL)
         closedir(tasks);
-    return total_ns / 1000;
+    return total_ns;
 }
 
 /* --- the events ------------------------------------------------------------------------------ */
@@ -136,7 +136,7 @@ static void give_event(struct meter *m, int fd) {
                  m->given, (long long)t.tv_sec * 1000 + 60000, m->body_len);
     memcpy(m->event + head_len, m->body, m->body_len);
     size_t len = (size_t)head_len + m->body_len, sent = 0;
-    m->sent_us = now_us();
+    m->sent_ns = now_ns();
     while (sent < len) {
         ssize_t piece = send(fd, m->event + sent, len - sent, MSG_NOSIGNAL);
         if (piece <= 0)
@@ -151,13 +151,13 @@ static void give_event(struct meter *m, int fd) {
 
 static void asks_for_next(struct meter *m, int fd) {
     if (m->given == 0) {
-        m->start_us = now_us() - m->started_us;
-        m->start_cpu_us = cpu_us(m->child);
+        m->start_ns = now_ns() - m->started_ns;
+        m->start_cpu_ns = cpu_ns(m->child);
         m->start_kb = peak_kb(m->child);
     } else {
         if (!m->answered)
             fail(m, "the runtime asks for an event before it has answered");
-        m->rounds_us[m->given - 1] = now_us() - m->sent_us;
+        m->rounds_ns[m->given - 1] = now_ns() - m->sent_ns;
     }
     if (m->given == m->count) {
         m->end_kb = peak_kb(m->child);
@@ -170,7 +170,7 @@ static void asks_for_next(struct meter *m, int fd) {
 static void answers(struct meter *m, int fd) {
     static const char accepted[] = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n"
                                    "Content-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
-    m->answers_us[m->given - 1] = now_us() - m->sent_us;
+    m->answers_ns[m->given - 1] = now_ns() - m->sent_ns;
     m->answered = true;
     if (send(fd, accepted, sizeof accepted - 1, MSG_NOSIGNAL) != (ssize_t)sizeof accepted - 1)
         fail(m, "cannot accept the answer");
@@ -312,13 +312,13 @@ int main(int argc, char **argv) {
         fail(&m, "usage: runtime_meter COUNT EVENT_FILE COMMAND [ARGUMENT...]");
     for (int i = 0; i < CONNECTIONS; i++)
         m.connections[i].fd = -1;
-    m.answers_us = calloc(m.count + 1, sizeof *m.answers_us);
-    m.rounds_us = calloc(m.count + 1, sizeof *m.rounds_us);
-    if (m.answers_us == NULL || m.rounds_us == NULL)
+    m.answers_ns = calloc(m.count + 1, sizeof *m.answers_ns);
+    m.rounds_ns = calloc(m.count + 1, sizeof *m.rounds_ns);
+    if (m.answers_ns == NULL || m.rounds_ns == NULL)
         fail(&m, "no memory");
     read_event(&m, argv[2]);
     open_listener(&m);
-    m.started_us = now_us();
+    m.started_ns = now_ns();
     m.child = vfork();
     if (m.child == 0) {
         execv(argv[3], argv + 3);
@@ -328,8 +328,8 @@ int main(int argc, char **argv) {
     kill(m.child, SIGKILL);
     while (waitpid(m.child, NULL, 0) < 0 && errno == EINTR)
         continue;
-    printf("%lld %lld %ld %lld %lld %ld\n", (long long)m.start_us, (long long)m.start_cpu_us,
-           m.start_kb, (long long)median(m.answers_us, m.count),
-           (long long)median(m.rounds_us, m.count), m.end_kb);
+    printf("%lld %lld %ld %lld %lld %ld\n", (long long)m.start_ns, (long long)m.start_cpu_ns,
+           m.start_kb, (long long)median(m.answers_ns, m.count),
+           (long long)median(m.rounds_ns, m.count), m.end_kb);
     return EXIT_SUCCESS;
 }

@@ -166,16 +166,23 @@ static void pass_on(struct host *host) {
     aws_client_set_trace_id(host->client, host->trace_id[0] != '\0' ? host->trace_id : NULL);
 }
 
+/* As much of a text as there is room for; NULL is none. */
+static void put_text(char *out, size_t size, const char *text) {
+    size_t len = text != NULL ? strnlen(text, size - 1) : 0;
+    memcpy(out, text != NULL ? text : "", len);
+    out[len] = '\0';
+}
+
 void binding_begin(lua_State *L, const struct binding_invocation *in) {
     struct host *host = host_get(L);
     if (in->request_id != NULL && in->request_id[0] != '\0')
-        snprintf(host->request_id, sizeof host->request_id, "%s", in->request_id);
+        put_text(host->request_id, sizeof host->request_id, in->request_id);
     else
         random_uuid(host->request_id);
-    snprintf(host->identity, sizeof host->identity, "%s",
+    put_text(host->identity, sizeof host->identity,
              in->claims != NULL ? in->claims->call : host->request_id);
-    snprintf(host->function, sizeof host->function, "%s", in->function != NULL ? in->function : "");
-    snprintf(host->trace_id, sizeof host->trace_id, "%s", in->trace_id != NULL ? in->trace_id : "");
+    put_text(host->function, sizeof host->function, in->function);
+    put_text(host->trace_id, sizeof host->trace_id, in->trace_id);
     set_account(host, in->arn);
     set_run(host, in->run);
     set_times(host, in->deadline_ms);

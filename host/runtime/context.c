@@ -17,6 +17,9 @@
 #include "host/base/clock.h"
 #include "host/binding/codec.h"
 
+/* Of the function, from the environment as it was at the start. */
+static struct { const char *name, *version, *log_group, *log_stream, *memory; } constant;
+
 /* Upvalue: deadline in milliseconds of the wall clock, or nil. -> seconds, never less than 0. */
 static int context_remaining(lua_State *L) {
     if (lua_isnil(L, lua_upvalueindex(1))) {
@@ -64,13 +67,12 @@ void context_push(lua_State *L, const struct runtime_event *event) {
     set_text(L, "tenant_id", runtime_event_header(event, RUNTIME_TENANT_ID));
     set_json(L, "client_context", runtime_event_header(event, RUNTIME_CLIENT_CONTEXT));
     set_json(L, "identity", runtime_event_header(event, RUNTIME_IDENTITY));
-    set_text(L, "function_name", getenv("AWS_LAMBDA_FUNCTION_NAME"));
-    set_text(L, "function_version", getenv("AWS_LAMBDA_FUNCTION_VERSION"));
-    set_text(L, "log_group", getenv("AWS_LAMBDA_LOG_GROUP_NAME"));
-    set_text(L, "log_stream", getenv("AWS_LAMBDA_LOG_STREAM_NAME"));
-    const char *memory = getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
-    if (memory != NULL) {
-        lua_pushinteger(L, strtol(memory, NULL, 10));
+    set_text(L, "function_name", constant.name);
+    set_text(L, "function_version", constant.version);
+    set_text(L, "log_group", constant.log_group);
+    set_text(L, "log_stream", constant.log_stream);
+    if (constant.memory != NULL) {
+        lua_pushinteger(L, strtol(constant.memory, NULL, 10));
         lua_setfield(L, -2, "memory_limit");
     }
     int64_t deadline = runtime_event_deadline(event);
@@ -103,7 +105,12 @@ static int context_getenv(lua_State *L) {
     return 1;
 }
 
-void context_set_getenv(lua_State *L, const struct runtime_event *const *current) {
+void context_open(lua_State *L, const struct runtime_event *const *current) {
+    constant.name = getenv("AWS_LAMBDA_FUNCTION_NAME");
+    constant.version = getenv("AWS_LAMBDA_FUNCTION_VERSION");
+    constant.log_group = getenv("AWS_LAMBDA_LOG_GROUP_NAME");
+    constant.log_stream = getenv("AWS_LAMBDA_LOG_STREAM_NAME");
+    constant.memory = getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
     lua_getglobal(L, "os");
     lua_getfield(L, -1, "getenv");
     lua_pushlightuserdata(L, (void *)(uintptr_t)current);

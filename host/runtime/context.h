@@ -8,8 +8,9 @@
 
 /* Pushes the context table. Raises. */
 void context_push(lua_State *L, const struct runtime_event *event);
-/* Makes os.getenv answer for `_X_AMZN_TRACE_ID`, which changes with each invocation, from the
-** event that *current points to (NULL: the environment's own). Raises. */
-void context_set_getenv(lua_State *L, const struct runtime_event *const *current);
+/* Once, before the first context: reads what is the same for all of them. Makes os.getenv answer
+** for `_X_AMZN_TRACE_ID`, which changes with each invocation, from the event that *current points to
+** (NULL: the environment's own). Raises. */
+void context_open(lua_State *L, const struct runtime_event *const *current);
 
 #endif

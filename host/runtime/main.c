@@ -59,7 +59,7 @@ static int start_state(lua_State *L) {
     lua_setfield(L, -2, "awsync.core");
     lua_pop(L, 1);
     handler_set_paths(L, &start->handler);
-    context_set_getenv(L, &start->runtime->current);
+    context_open(L, &start->runtime->current);
     exit_replace(L, start->runtime);
     interrupt_open(L);
     binding_open(L);

@@ -183,7 +183,8 @@ static void add_invocation_path(struct buf *path, const struct runtime_event *ev
         if (*id != '\0')
             buf_addf(path, "%%%02X", (unsigned char)*id++);
     }
-    buf_addf(path, "/%s", action);
+    buf_addc(path, '/');
+    buf_adds(path, action);
 }
 
 static enum runtime_result out_of_memory(struct runtime_api *api, const char *what) {

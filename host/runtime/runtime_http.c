@@ -20,7 +20,8 @@ enum { CONNECT_TIMEOUT_S = 5 };
 
 struct runtime_http {
     char *authority;
-    int fd; /* -1: not connected */
+    int fd;          /* -1: not connected */
+    struct buf head; /* of the request that goes out */
     char reason[REASON_MAX];
     size_t from, to; /* of what is in `in` and has not been looked at */
     char in[IN_SIZE];
@@ -109,8 +110,6 @@ static bool still_open(const struct runtime_http *http) {
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-enum sent { SENT, SENT_PARTLY };
-
 /* Waits until the rest can be sent. False: an answer is here before the request is out, or the
 ** connection has ended. */
 static bool wait_for_room(const struct runtime_http *http) {
@@ -120,9 +119,9 @@ static bool wait_for_room(const struct runtime_http *http) {
     return (fd.revents & (POLLIN | POLLERR | POLLHUP)) == 0;
 }
 
-/* An answer may come although the request did not go out whole: 413, say. */
-static enum sent send_request(struct runtime_http *http, const char *head, size_t head_len,
-                              const char *body, size_t len) {
+/* False: it did not go out whole. An answer may come all the same: 413, say. */
+static bool send_request(struct runtime_http *http, const char *head, size_t head_len,
+                         const char *body, size_t len) {
     struct iovec parts[2] = {{.iov_base = (char *)head, .iov_len = head_len},
                              {.iov_base = (char *)body, .iov_len = len}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = len > 0 ? 2 : 1};
@@ -133,7 +132,7 @@ static enum sent send_request(struct runtime_http *http, const char *head, size_
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && wait_for_room(http))
             continue;
         if (sent < 0)
-            return SENT_PARTLY;
+            return false;
         while (message.msg_iovlen > 0 && (size_t)sent >= message.msg_iov->iov_len) {
             sent -= (ssize_t)message.msg_iov->iov_len;
             message.msg_iov++;
@@ -144,7 +143,7 @@ static enum sent send_request(struct runtime_http *http, const char *head, size_
             message.msg_iov->iov_len -= (size_t)sent;
         }
     }
-    return SENT;
+    return true;
 }
 
 /* --- receiving ------------------------------------------------------------------------------- */
@@ -361,40 +360,53 @@ static bool receive_reply(struct runtime_http *http, struct runtime_reply *reply
 
 /* --- the exchange ---------------------------------------------------------------------------- */
 
+/* In plain steps: every invocation has two of them. */
+static void write_head(struct runtime_http *http, const struct runtime_request *request) {
+    struct buf *head = &http->head;
+    buf_reset(head);
+    buf_adds(head, request->method);
+    buf_addc(head, ' ');
+    buf_adds(head, request->path);
+    buf_adds(head, " HTTP/1.1\r\nHost: ");
+    buf_adds(head, http->authority);
+    buf_adds(head, "\r\n");
+    buf_adds(head, request->headers);
+    if (request->body != NULL) {
+        char digits[24], *at = digits + sizeof digits;
+        size_t rest = request->len;
+        do
+            *--at = (char)('0' + rest % 10);
+        while ((rest /= 10) > 0);
+        buf_adds(head, "Content-Length: ");
+        buf_add(head, at, (size_t)(digits + sizeof digits - at));
+        buf_adds(head, "\r\n");
+    }
+    buf_adds(head, "\r\n");
+}
+
 enum runtime_exchange runtime_http_exchange(struct runtime_http *http,
                                             const struct runtime_request *request,
                                             struct runtime_reply *reply) {
-    enum runtime_exchange result = EXCHANGE_UNHEARD;
-    struct buf head;
     bool ended = true;
     reply->status = 0;
     http->reason[0] = '\0';
-    buf_init(&head, HEAD_MAX);
-    buf_addf(&head, "%s %s HTTP/1.1\r\nHost: %s\r\n%s", request->method, request->path,
-             http->authority, request->headers);
-    if (request->body != NULL)
-        buf_addf(&head, "Content-Length: %zu\r\n", request->len);
-    buf_adds(&head, "\r\n");
-    if (!buf_ok(&head)) {
+    write_head(http, request);
+    if (!buf_ok(&http->head)) {
         broken(http, "not enough memory for the request");
-        goto done;
+        return EXCHANGE_UNHEARD;
     }
     if (http->fd >= 0 && !still_open(http))
         hang_up(http);
     if (http->fd < 0 && !open_connection(http))
-        goto done;
-    result = EXCHANGE_BROKEN;
-    enum sent sent = send_request(http, head.data, head.len, request->body,
-                                  request->body != NULL ? request->len : 0);
-    if (receive_reply(http, reply, &ended))
-        result = EXCHANGE_DONE;
-    else
+        return EXCHANGE_UNHEARD;
+    bool sent = send_request(http, http->head.data, http->head.len, request->body,
+                             request->body != NULL ? request->len : 0);
+    bool heard = receive_reply(http, reply, &ended);
+    if (!heard)
         reply->status = 0;
-    if (sent != SENT || result != EXCHANGE_DONE || ended || http->from != http->to)
+    if (!sent || !heard || ended || http->from != http->to)
         hang_up(http);
-done:
-    buf_free(&head);
-    return result;
+    return heard ? EXCHANGE_DONE : EXCHANGE_BROKEN;
 }
 
 const char *runtime_http_reason(const struct runtime_http *http) {
@@ -415,6 +427,7 @@ struct runtime_http *runtime_http_new(const char *authority) {
     http->fd = -1;
     http->reason[0] = '\0';
     http->from = http->to = 0;
+    buf_init(&http->head, HEAD_MAX);
     return http;
 }
 
@@ -422,6 +435,7 @@ void runtime_http_free(struct runtime_http *http) {
     if (http == NULL)
         return;
     hang_up(http);
+    buf_free(&http->head);
     free(http->authority);
     free(http);
 }
