@@ -89,10 +89,10 @@ awsync.sender = core.sender
 awsync.receiver = core.receiver
 
 ---One of several operations, whichever is ready first, a random one among those that are:
----`local which, v, err = awsync.select{ {"pop", c1}, {"push", c2, v}, timeout = 0.5, default = true }`.
+---`local which, v, err = awsync.select{ {"pop", c1}, {"push", c2, v}, {"lease", c3}, timeout = 0.5, default = true }`.
 ---which is the case's index, or "timeout", or "default" when nothing was ready; for a pop v and err are what pop
----returns. A case with a nil channel is never ready.
----@type fun(cases: table): integer|string, any, string?
+---returns, for a lease what lease returns. A case with a nil channel is never ready.
+---@type fun(cases: table): integer|string, any, any
 awsync.select = core.select
 
 ---Deletes the channel's queue, after what was pushed has been sent. Twice is fine.

@@ -204,6 +204,31 @@ describe("select", function()
   end)
 end)
 
+it("select leases: which, value and handle, and what it did not choose is nobody's", function()
+  local got = run [[
+    local jobs <close> = Channel { ordered = false }
+    local quit <close> = Channel()
+    jobs:push "job"
+    local which, job, lease = awsync.select { { "lease", jobs }, { "pop", quit }, timeout = 20 }
+    local got = { which, job, tostring(lease) }
+    lease:give_back()
+    quit:push "quit"
+    quit:close()
+    which, job, lease = awsync.select { { "lease", nil }, { "lease", quit }, timeout = 20 }
+    lease:done()
+    table.move({ which, job, tostring(lease) }, 1, 3, 4, got)
+    which, job, lease = awsync.select { { "lease", quit } }
+    table.move({ which, tostring(job), lease }, 1, 3, 7, got)
+    got[10] = jobs:pop(20)
+    got[11] = try(awsync.select, { { "take", jobs } })
+    got[12] = try(awsync.select, { { "lease", jobs:sender() } })
+    return got
+  ]]
+  assert.same({ 1, "job", "lease (held)", 2, "quit", "lease (done)", 1, "nil", "closed", "job",
+    'select: case 1 begins with take, not with "pop", "push" or "lease"' }, table.move(got, 1, 11, 1, {}))
+  assert.matches("^select: lease: this is a send%-only view", got[12])
+end)
+
 describe("a lease", function()
   it("is the value's until it is done; what was not comes again", function()
     assert.same({ "a lease (held)", "lease (done)", "timeout", "b", "lease (given back)", "b again", "closed" }, (run [[

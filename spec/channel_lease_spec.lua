@@ -124,6 +124,53 @@ describe("a lease", function()
   end)
 end)
 
+describe("a lease as a case of select", function()
+  it("gives the value by a handle, of whichever channel has one", function()
+    serve()
+    local hub, other = new_hub(), new_hub()
+    local a, b = hub:create { visibility = 1 }, hub:create { visibility = 1 }
+    b:push "job"
+    local which, lease, result = hub:select({ { a, lease = true }, { b, lease = true } }, 5)
+    assert.same({ 2, "ok", "job" }, { which, result, lease:data() })
+    assert.equal("timeout", why(other:open(b:url(5), { visibility = 1 }):pop(1.5)))
+    assert.is_true(lease:done())
+    assert.is_true(hub:flush(5))
+    assert.equal(0, queue(b:name()).messages)
+  end)
+
+  it("holds nothing when it loses: another receiver has the value at once", function()
+    serve()
+    local hub, other = new_hub(), new_hub()
+    local jobs, quit = hub:open(server:queue "jobs.fifo"), hub:create()
+    jobs:push "job"
+    quit:push "now"
+    hub:flush(5)
+    local which, v = hub:select({ { jobs, lease = true }, { quit } }, 5)
+    local o = other:open(server:queue "jobs.fifo")
+    if which == 1 then
+      assert.is_true(v:give_back())
+    else
+      assert.equal("now", v)
+    end
+    local start = probe.now()
+    assert.equal("job", o:pop(5))
+    assert.is_true(probe.now() - start < 2)
+  end)
+
+  it("tells the end, the time and misuse as a pop would", function()
+    serve()
+    local hub = new_hub()
+    local c, stream = hub:create(), hub:create { stream = true }
+    assert.same({ 0, nil, "timeout" }, room.pick(hub, { { c, lease = true } }, 0.1))
+    assert.same({ 0, nil, "timeout" }, room.pick(hub, { { c, lease = true } }, 0))
+    c:close()
+    assert.same({ 1, nil, "closed" }, room.pick(hub, { { c, lease = true } }, 5))
+    local _, _, result, text = hub:select({ { stream, lease = true } }, 5)
+    assert.equal("failed", result)
+    assert.matches("a stream has no leases", text)
+  end)
+end)
+
 describe("a channel with max_receives", function()
   it("has a queue of dead letters, made before its own", function()
     serve()

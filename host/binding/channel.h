@@ -18,6 +18,8 @@ struct channel {
     char name[CHANNEL_NAME_SIZE]; /* for messages when chan is NULL */
 };
 
+struct channel_wait;
+
 /* --- channel.c ------------------------------------------------------------------------------- */
 
 /* The channel at arg, which must not have ended. Raises otherwise. */
@@ -31,6 +33,13 @@ struct channel *channel_to_receive(lua_State *L, int arg, const char *operation)
 /* The table of options at arg. Raises for what is unknown or of the wrong type. */
 void channel_read_options(lua_State *L, int arg, struct chan_options *options);
 
+/* --- lease.c --------------------------------------------------------------------------------- */
+
+/* Pushes the value and the handle of what a wait has leased; the handle owns it then. Raises what
+** cannot be decoded, and has given it back. */
+void channel_push_lease(lua_State *L, struct host *host, const char *operation,
+                        struct channel_wait *wait);
+
 /* --- wait.c ---------------------------------------------------------------------------------- */
 
 /* One wait of the program's: keeps its channels, and what came, while Lua code runs meanwhile. */
@@ -38,15 +47,14 @@ struct channel_wait {
     char *data; /* owned: the value that came */
     size_t len;
     int which;                /* the case that was done */
-    bool leases;              /* the only case is a pop, and what comes is leased */
-    struct chan_lease *lease; /* owned: what came then */
+    struct chan_lease *lease; /* owned: what came by a case that leases */
     size_t count;
     struct chan_case cases[]; /* chan is an owned reference */
 };
 
 /* Pushes a userdata for so many cases, all of them never ready. Raises when memory runs out. */
 struct channel_wait *channel_wait_new(lua_State *L, size_t count);
-/* data NULL: a pop. data is borrowed for the wait. */
+/* data NULL: a pop, which leases when the case is made so afterwards. data is borrowed for the wait. */
 void channel_wait_set(struct channel_wait *wait, size_t i, struct chan *chan, const char *data,
                       size_t len);
 /* Waits until one is done: CHAN_OK, CHAN_CLOSED (a pop has seen the end) or CHAN_TIMEOUT. Raises

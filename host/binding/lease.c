@@ -95,38 +95,42 @@ static int decode(lua_State *L) {
     return 1;
 }
 
-int channel_lease(lua_State *L) {
-    struct channel *channel = channel_to_receive(L, 1, "lease");
-    int64_t deadline = channel_arg_deadline(L, 2);
-    struct host *host = host_ready(L);
-    struct codec_options options = host_codec_options(L, host, "lease", SQS_PAYLOAD_MAX);
-    lua_settop(L, 2);
+void channel_push_lease(lua_State *L, struct host *host, const char *operation,
+                        struct channel_wait *wait) {
+    struct codec_options options = host_codec_options(L, host, operation, SQS_PAYLOAD_MAX);
     struct lease *self = lua_newuserdatauv(L, sizeof *self, 0);
     *self = (struct lease){0};
     luaL_setmetatable(L, LEASE_TYPE);
-    struct channel_wait *wait = channel_wait_new(L, 1);
-    channel_wait_set(wait, 0, channel->chan, NULL, 0);
-    wait->leases = true;
-    enum chan_result result = channel_wait_run(L, host, "lease", wait, deadline);
-    if (result != CHAN_OK) {
-        channel_wait_end(wait);
-        lua_pushnil(L);
-        lua_pushstring(L, result == CHAN_CLOSED ? "closed" : "timeout");
-        return 2;
-    }
     self->held = wait->lease;
-    self->chan = chan_retain(channel->chan);
+    self->chan = chan_retain(wait->cases[wait->which].chan);
     wait->lease = NULL;
-    channel_wait_end(wait);
 
     lua_pushcfunction(L, decode);
     lua_pushlightuserdata(L, self->held);
     lua_pushlightuserdata(L, &options);
     if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
         give_back(self); /* at once, not when the collector comes */
-        return lua_error(L);
+        channel_wait_end(wait);
+        lua_error(L);
     }
-    lua_pushvalue(L, 3);
+    lua_insert(L, -2);
+}
+
+int channel_lease(lua_State *L) {
+    struct channel *channel = channel_to_receive(L, 1, "lease");
+    int64_t deadline = channel_arg_deadline(L, 2);
+    struct host *host = host_ready(L);
+    struct channel_wait *wait = channel_wait_new(L, 1);
+    channel_wait_set(wait, 0, channel->chan, NULL, 0);
+    wait->cases[0].lease = true;
+    enum chan_result result = channel_wait_run(L, host, "lease", wait, deadline);
+    if (result == CHAN_OK) {
+        channel_push_lease(L, host, "lease", wait);
+    } else {
+        lua_pushnil(L);
+        lua_pushstring(L, result == CHAN_CLOSED ? "closed" : "timeout");
+    }
+    channel_wait_end(wait);
     return 2;
 }
 

@@ -1,4 +1,4 @@
-/* select{ {"pop", c}, {"push", c, v}, timeout = seconds, default = true } */
+/* select{ {"pop", c}, {"push", c, v}, {"lease", c}, timeout = seconds, default = true } */
 #include <string.h>
 
 #include <lauxlib.h>
@@ -48,8 +48,9 @@ static void read_case(lua_State *L, struct host *host, struct channel_wait *wait
     lua_rawgeti(L, CASE, 1);
     const char *what = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
     bool push = strcmp(what, "push") == 0;
-    if (!push && strcmp(what, "pop") != 0)
-        luaL_error(L, "select: case %I begins with %s, not with \"pop\" or \"push\"",
+    bool lease = strcmp(what, "lease") == 0;
+    if (!push && !lease && strcmp(what, "pop") != 0)
+        luaL_error(L, "select: case %I begins with %s, not with \"pop\", \"push\" or \"lease\"",
                    (LUAI_UACINT)i, luaL_tolstring(L, -1, NULL));
     if (lua_rawgeti(L, CASE, 2) == LUA_TNIL)
         return;
@@ -59,7 +60,8 @@ static void read_case(lua_State *L, struct host *host, struct channel_wait *wait
     size_t len = 0;
     const char *text = NULL;
     struct channel *channel =
-        push ? channel_to_send(L, -1, "select: push") : channel_to_receive(L, -1, "select: pop");
+        push ? channel_to_send(L, -1, "select: push")
+             : channel_to_receive(L, -1, lease ? "select: lease" : "select: pop");
     if (push) {
         struct codec_options options = host_codec_options(L, host, "select", SQS_PAYLOAD_MAX);
         if (chan_made_here(channel->chan))
@@ -70,6 +72,7 @@ static void read_case(lua_State *L, struct host *host, struct channel_wait *wait
         lua_rawseti(L, TEXTS, i); /* there the text lives until the end */
     }
     channel_wait_set(wait, (size_t)i - 1, channel->chan, text, len);
+    wait->cases[i - 1].lease = lease;
 }
 
 static int push_result(lua_State *L, struct host *host, struct channel_wait *wait,
@@ -82,6 +85,10 @@ static int push_result(lua_State *L, struct host *host, struct channel_wait *wai
     if (result == CHAN_CLOSED) {
         lua_pushnil(L);
         lua_pushliteral(L, "closed");
+        return 3;
+    }
+    if (wait->lease != NULL) {
+        channel_push_lease(L, host, "select", wait);
         return 3;
     }
     if (wait->data == NULL)

@@ -129,15 +129,6 @@ static bool nothing_left(lua_State *L, struct host *host, const char *operation,
     return true;
 }
 
-static enum chan_result try_cases(const struct host *host, struct channel_wait *wait, int64_t until,
-                                  struct chan_error *error) {
-    if (!wait->leases)
-        return chan_select(host->hub, wait->cases, wait->count, until, &wait->which, &wait->data,
-                           &wait->len, error);
-    wait->which = 0;
-    return chan_lease(wait->cases[0].chan, until, &wait->lease, error);
-}
-
 enum chan_result channel_wait_run(lua_State *L, struct host *host, const char *operation,
                                   struct channel_wait *wait, int64_t deadline) {
     bool ours = deadline == CHAN_FOREVER && is_ours(wait);
@@ -159,7 +150,9 @@ enum chan_result channel_wait_run(lua_State *L, struct host *host, const char *o
             until = over_at < until ? over_at : until;
         }
         chan_hub_expect(host->hub, deadline < host->wait_until ? deadline : host->wait_until);
-        enum chan_result result = try_cases(host, wait, until, &error);
+        enum chan_result result =
+            chan_select(host->hub, wait->cases, wait->count, until, &wait->which, &wait->data,
+                        &wait->len, &wait->lease, &error);
         chan_hub_expect(host->hub, 0);
         bool of_pop = wait->which >= 0 && wait->cases[wait->which].data == NULL;
         if (result == CHAN_OK || (result == CHAN_CLOSED && of_pop))

@@ -141,6 +141,8 @@ bool credit_ready(struct chan *c, int64_t now) {
         if (now >= m->expires_ms)
             message_free(list_take(held)); /* it may be somebody else's by now */
         else if (is_own(c, m)) {
+            /* Every second time it is away for a second: offers of others stand behind it. */
+            m->away_s = c->offers.met++ % 2;
             ack_return(k, list_take(held));
             k->in.backoff.until = now + OWN_PAUSE_MS;
             hub_mark(k);

@@ -212,15 +212,17 @@ struct chan_case {
     struct chan *chan; /* NULL: never ready */
     const char *data;  /* a push of this; NULL: a pop */
     size_t len;
+    bool lease; /* the pop leases what it takes, as of chan_lease */
 };
 /* *which_out: the case that was done, then the result and the rest are as of chan_pop
-** (*data_out, *len_out) and chan_push; -1 with CHAN_TIMEOUT and CHAN_INTERRUPTED. A deadline
+** (*data_out, *len_out), chan_lease (*lease_out, which may be NULL without such a case) and
+** chan_push; -1 with CHAN_TIMEOUT and CHAN_INTERRUPTED. A case that is not done leases nothing. A deadline
 ** in the past asks every channel once (`default`). What other cases' channels receive waits
 ** for the next pop, or goes back. All channels belong to hub; data is copied when its case is
 ** done. */
 enum chan_result chan_select(struct chan_hub *hub, const struct chan_case *cases, size_t count,
                              int64_t deadline, int *which_out, char **data_out, size_t *len_out,
-                             struct chan_error *error);
+                             struct chan_lease **lease_out, struct chan_error *error);
 
 /* Deletes the queue, after what was pushed to it has been sent. Further operations give
 ** CHAN_DELETED. Twice is fine. Returns when the deletion is on its way; chan_hub_finish waits

@@ -169,6 +169,7 @@ struct offers {
     bool over;  /* the pop's time is up: it is to come back */
     bool tried; /* to take it back */
     int64_t made_ms, recall_at;
+    unsigned met; /* by a push of the same select */
     uint64_t count;
     char nonce[20];
 };
@@ -423,9 +424,6 @@ void lease_end(struct chan_lease *lease, bool finished, int64_t now);
 void lease_return_all(struct chan *c, int64_t now);
 void lease_step(struct chan *c, int64_t now);
 int64_t lease_wake(const struct chan *c);
-/* The program's side: takes what has arrived (wait.c). */
-enum chan_result wait_lease(struct chan *c, int64_t deadline, struct chan_lease **lease_out,
-                            struct chan_error *error);
 
 /* --- stream.c -----------------------------------------------------------------------------------
  */

@@ -189,13 +189,11 @@ int64_t lease_wake(const struct chan *c) {
 
 enum chan_result chan_lease(struct chan *c, int64_t deadline, struct chan_lease **lease_out,
                             struct chan_error *error) {
-    *lease_out = NULL;
-    if (c->options.stream) {
-        if (error)
-            fault_text(error, c, "lease", NULL, "a stream has no leases");
-        return CHAN_FAILED;
-    }
-    return wait_lease(c, deadline, lease_out, error);
+    const struct chan_case one = {.chan = c, .lease = true};
+    int which;
+    char *none;
+    size_t nothing;
+    return chan_select(c->hub, &one, 1, deadline, &which, &none, &nothing, lease_out, error);
 }
 
 const char *chan_lease_data(const struct chan_lease *lease, size_t *len_out) {

@@ -350,11 +350,12 @@ void receiver_step(struct chan *c, int64_t now) {
         return;
     if (in->recall && !in->lost && !receiver_quiet(c))
         return; /* the offer is still on its way there */
-    if (!asked)
-        poll_queue(c, now, 0);
-    else if (in->want_short ? receiver_quiet(c) : now < in->want_until)
-        /* A pop that only polls sees all that this process has done before. */
+    /* A pop that only polls sees all that this process has done before. */
+    bool may_ask = in->want_short ? receiver_quiet(c) : now < in->want_until;
+    if (asked && may_ask)
         poll_queue(c, now, in->want_short ? 0 : wait_seconds(in->want_until, now));
+    else if (!asked || (!in->want_short && (in->lost || in->recall)))
+        poll_queue(c, now, 0);
 }
 
 int64_t receiver_wake(const struct chan *c) {

@@ -219,7 +219,7 @@ enum chan_result chan_push(struct chan *c, const char *data, size_t len, int64_t
         int which;
         char *none;
         size_t nothing;
-        return chan_select(hub, &one, 1, deadline, &which, &none, &nothing, error);
+        return chan_select(hub, &one, 1, deadline, &which, &none, &nothing, NULL, error);
     }
     if (error)
         memset(error, 0, sizeof(*error));

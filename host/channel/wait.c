@@ -20,7 +20,7 @@ struct wait {
     int64_t started, deadline;
     bool asks;     /* every channel once, without waiting for what is not there */
     int64_t limit; /* of unbuffered channels whose offers do not come back; 0: not set */
-    struct chan_lease **lease_out;
+    struct chan_lease **lease_out; /* set when a case leases */
 };
 
 /* The queue whose messages make the case ready: a push on a bounded channel waits for a credit.
@@ -51,7 +51,7 @@ static bool is_ready(const struct chan_case *k, int64_t now) {
     if (!c)
         return false;
     if (!k->data)
-        return has_outcome(c) || has_value(c, now);
+        return has_outcome(c) || has_value(c, now) || (k->lease && c->options.stream);
     if (has_outcome(c) || c->closing || k->len == 0 || k->len > sender_value_max(c) ||
         (c->credits && has_outcome(c->credits)))
         return true;
@@ -245,8 +245,7 @@ static enum chan_result push(const struct chan_case *k, struct chan_error *error
     return CHAN_OK;
 }
 
-static enum chan_result take_lease(const struct wait *w, struct chan_error *error) {
-    struct chan *c = w->cases[0].chan;
+static enum chan_result take_lease(const struct wait *w, struct chan *c, struct chan_error *error) {
     struct receiver *in = &c->in;
     char *none;
     size_t nothing;
@@ -254,6 +253,10 @@ static enum chan_result take_lease(const struct wait *w, struct chan_error *erro
     if (has_outcome(c) && !has_value(c, now))
         return take(c, now, &none, &nothing, error);
     enum chan_result result = queue_state(c, "lease", error);
+    if (result == CHAN_OK && c->options.stream) {
+        fault_text(error, c, "lease", NULL, "a stream has no leases");
+        result = CHAN_FAILED;
+    }
     if (result != CHAN_OK)
         return result;
     struct message *m = list_take(&in->held);
@@ -274,8 +277,8 @@ static enum chan_result take_lease(const struct wait *w, struct chan_error *erro
 static enum chan_result perform(const struct wait *w, int which, char **data_out, size_t *len_out,
                                 struct chan_error *error) {
     const struct chan_case *k = &w->cases[which];
-    if (w->lease_out)
-        return take_lease(w, error);
+    if (k->lease)
+        return take_lease(w, k->chan, error);
     if (k->data)
         return push(k, error);
     return take(k->chan, clock_mono_ms(), data_out, len_out, error);
@@ -324,24 +327,16 @@ static enum chan_result select_case(struct chan_hub *hub, struct wait *w, int *w
 
 enum chan_result chan_select(struct chan_hub *hub, const struct chan_case *cases, size_t count,
                              int64_t deadline, int *which_out, char **data_out, size_t *len_out,
-                             struct chan_error *error) {
-    struct wait w = {.cases = cases, .count = count, .deadline = deadline};
+                             struct chan_lease **lease_out, struct chan_error *error) {
+    struct wait w = {.cases = cases, .count = count, .deadline = deadline, .lease_out = lease_out};
+    if (lease_out)
+        *lease_out = NULL;
     return select_case(hub, &w, which_out, data_out, len_out, error);
-}
-
-enum chan_result wait_lease(struct chan *c, int64_t deadline, struct chan_lease **lease_out,
-                            struct chan_error *error) {
-    const struct chan_case one = {.chan = c};
-    struct wait w = {.cases = &one, .count = 1, .deadline = deadline, .lease_out = lease_out};
-    int which;
-    char *none;
-    size_t nothing;
-    return select_case(c->hub, &w, &which, &none, &nothing, error);
 }
 
 enum chan_result chan_pop(struct chan *c, int64_t deadline, char **data_out, size_t *len_out,
                           struct chan_error *error) {
     const struct chan_case one = {.chan = c};
     int which;
-    return chan_select(c->hub, &one, 1, deadline, &which, data_out, len_out, error);
+    return chan_select(c->hub, &one, 1, deadline, &which, data_out, len_out, NULL, error);
 }

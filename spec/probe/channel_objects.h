@@ -99,6 +99,13 @@ static int c_pop(lua_State *L) {
     return 1;
 }
 
+static int push_lease(lua_State *L, struct chan_lease *lease) {
+    struct lease_box *box = lua_newuserdatauv(L, sizeof(*box), 0);
+    box->lease = lease;
+    luaL_setmetatable(L, LEASE_NAME);
+    return 1;
+}
+
 /* lease([seconds]): a lease, or nil and why */
 static int c_lease(lua_State *L) {
     struct chan_error error;
@@ -106,10 +113,7 @@ static int c_lease(lua_State *L) {
     enum chan_result result = chan_lease(check_chan(L), deadline_at(L, 2), &lease, &error);
     if (result != CHAN_OK)
         return push_result(L, result, &error);
-    struct lease_box *box = lua_newuserdatauv(L, sizeof(*box), 0);
-    box->lease = lease;
-    luaL_setmetatable(L, LEASE_NAME);
-    return 1;
+    return push_lease(L, lease);
 }
 
 static int c_cap(lua_State *L) {
@@ -283,8 +287,8 @@ static int h_finish(lua_State *L) {
 }
 
 enum { CASES_MAX = 32 };
-/* select({ {chan or false, value or nil}, ... } [, seconds]): index or 0, value or nil, the
-** result's name, text */
+/* select({ {chan or false, value or nil, lease = boolean}, ... } [, seconds]): index or 0, value, lease
+** or nil, the result's name, text */
 static int h_select(lua_State *L) {
     struct hub *hub = check_hub(L);
     struct chan_case cases[CASES_MAX];
@@ -301,6 +305,9 @@ static int h_select(lua_State *L) {
         if (lua_toboolean(L, -1))
             cases[i].chan = ((struct box *)luaL_checkudata(L, -1, CHAN_NAME))->chan;
         lua_rawgeti(L, -2, 2);
+        lua_getfield(L, -3, "lease");
+        cases[i].lease = lua_toboolean(L, -1);
+        lua_pop(L, 1);
         if (!lua_isnil(L, -1))
             cases[i].data = luaL_checklstring(L, -1, &cases[i].len);
     }
@@ -308,10 +315,13 @@ static int h_select(lua_State *L) {
     char *data;
     size_t len;
     int which;
+    struct chan_lease *lease;
     enum chan_result result =
-        chan_select(hub->hub, cases, count, deadline, &which, &data, &len, &error);
+        chan_select(hub->hub, cases, count, deadline, &which, &data, &len, &lease, &error);
     lua_pushinteger(L, which + 1);
-    if (data)
+    if (lease)
+        push_lease(L, lease);
+    else if (data)
         lua_pushlstring(L, data, len);
     else
         lua_pushnil(L);
