@@ -153,7 +153,7 @@ describe("select", function()
   it("says what is wrong with a case", function()
     assert.same({
       "select: case 2 is a number, not a table as {\"pop\", c} or {\"push\", c, v}",
-      "select: case 1 begins with pull, not with \"pop\" or \"push\"",
+      'select: case 1 begins with pull, not with "pop", "push" or "lease"',
       "select: the channel of case 1 is a string",
       "select: unknown field 'wait' (there are: 1 to n, timeout, default)",
       "select: 'timeout' is soon, not 0 or more seconds",
