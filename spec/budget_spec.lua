@@ -5,13 +5,13 @@ local DOLLAR = 1000000000 -- in nanodollars
 local CALL = 2908 -- a call of 128 MB that is thought to last 100 ms: 200 + 5 * 500 + 208
 
 -- Calls for as long as there is money; every call calls too, width at most, down to depth. Returns how many there were.
-local function tree(b, width, depth, expected)
-  if depth == 0 then return 0 end
+local function tree(b, width, depth, announced)
+  if depth == 0 or announced and not b:announce(width) then return 0 end
   local count = 0
   for _ = 1, width do
-    local claim = b:call(nil, expected)
+    local claim = b:call()
     if not claim then break end
-    count = count + 1 + tree(budget.begin(DOLLAR, 128, claim), width, depth - 1, expected)
+    count = count + 1 + tree(budget.begin(DOLLAR, 128, claim), width, depth - 1, announced)
   end
   return count
 end
@@ -78,7 +78,7 @@ describe("the budget of a run", function()
   end)
 
   it("has room for trees of a useful size", function()
-    -- $1 would pay for 415,000 calls.
+    -- $1 would pay for 343,000 calls.
     assert.equal(16, tree(budget.begin(DOLLAR, 128), 1, 16))
     assert.equal(2 ^ 9 - 2, tree(budget.begin(DOLLAR, 128), 2, 8))
     assert.equal(10 + 100 + 1000, tree(budget.begin(DOLLAR, 128), 10, 3))
@@ -87,13 +87,40 @@ describe("the budget of a run", function()
 
   it("divides evenly among calls that are announced", function()
     local b = budget.begin(DOLLAR, 128)
-    local claims = {}
-    for i = 1, 100 do claims[i] = b:call(nil, 100) end
+    local claims, sum = {}, 0
+    assert.is_true(b:announce(100))
+    for i = 1, 100 do claims[i] = b:call() end
     assert.equal(claims[1].share, claims[100].share)
-    assert.equal(DOLLAR * 7 // 800, claims[1].share)
-    assert.equal(100 + 100 * 100, tree(budget.begin(DOLLAR, 128), 100, 2, 100))
-    -- More than were announced get nothing for calls of their own.
-    assert.equal(1, b:call(nil, 100).share)
+    assert.equal(DOLLAR * 3 // 4 * 7 // 800, claims[1].share)
+    assert.equal(100 + 100 * 100, tree(budget.begin(DOLLAR, 128), 100, 2, true))
+    -- Later ones have what is left of seven eighths, however many there are.
+    b:announce(100)
+    for i = 101, 1000 do claims[i] = b:call() end
+    assert.equal(DOLLAR * 3 // 16 * 7 // 800, claims[101].share)
+    for _, claim in ipairs(claims) do sum = sum + claim.share end
+    assert.is_true(sum <= DOLLAR * 7 // 8 + 1000, sum)
+  end)
+
+  it("refuses an announcement that it cannot pay for, with the figures, and goes on as before", function()
+    local b = budget.begin(DOLLAR // 1000, 128)
+    local good, message = b:announce(1000)
+    assert.is_nil(good)
+    assert.equal("AWSYNC_MAX_COST of $0.001 does not pay for 1000 calls (estimate $0.0029, $0.0000002 are spent, " ..
+      "and this invocation may spend $0.0005 on calls of its own)", message)
+    assert.is_true(b:announce(DOLLAR // 2000 // CALL))
+    assert.is_nil(b:announce(DOLLAR // 2000 // CALL + 1))
+    assert.is_true(budget.begin(0, 128):announce(1 << 40))
+    assert.is_nil((budget.begin(DOLLAR, 128):announce(1 << 62)))
+    local claim = b:call()
+    assert.is_truthy(claim)
+  end)
+
+  it("ends announced recursion within four times the limit, too", function()
+    for _, width in ipairs { 2, 10, 100 } do
+      local count = tree(budget.begin(DOLLAR // 20, 128), width, 100, true)
+      assert.is_true(count * CALL <= 4 * DOLLAR // 20, width)
+      assert.is_true(count >= 100, width)
+    end
   end)
 
   it("learns from calls that have ended what a call costs", function()

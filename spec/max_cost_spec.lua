@@ -32,6 +32,22 @@ describe("AWSYNC_MAX_COST", function()
     assert.is_true(calls > 20 and calls < 100, err)
   end)
 
+  it("refuses a map that it does not pay for before the first call", function()
+    local out, err, _, calls = run([[
+      local function nothing(i) return i end
+      function main()
+        local list = {}
+        for i = 1, 1000 do list[i] = i end
+        local sum = 0
+        for _, v in ipairs(awsync.map(nothing, { 1, 2, 3 })) do sum = sum + v end
+        local ok, message = pcall(awsync.map, nothing, list)
+        return { sum, ok, message }
+      end]], "0.001")
+    assert.matches('%[6,false,\\"map: AWSYNC_MAX_COST of %$0%.001 does not pay for 1000 calls %(estimate %$0%.00%d+' ..
+      ", %$[%d.]+ are spent, and this invocation may spend %$0%.000%d+ on calls of its own%)", out)
+    assert.equal(4, calls, err)
+  end)
+
   it("ends a recursion that branches, wherever it has got to", function()
     local out, err, cost, calls = run([[
       local function branch()

@@ -7,12 +7,15 @@
 #include "host/json/json.h"
 
 #define NANO 1e9
+/* Of a share, to calls in all; and of what is left of that, to those of one announcement. */
+#define GIVEN_AWAY (7.0 / 8)
+#define ANNOUNCED  (3.0 / 4)
 
 enum {
     TYPICAL_MS = 100,  /* of a call, until something is known */
     CALL_REQUESTS = 5, /* that a call makes at least: its claim, a value, its exit record */
     DEFAULT_MEMORY_MB = 128,
-    EXPECTED_MAX = 1000000,
+    ANNOUNCED_MAX = 1000000,
 };
 
 /* The dearest request is taken: which ones they were is not counted. */
@@ -86,11 +89,9 @@ bool budget_ok(const struct budget *b, const struct budget_use *use) {
 ** calls there are: a half to the first (chains), a quarter to the second (binary trees), then in
 ** each round half as much as in the round before to eight times as many: a sixteenth to 8, a 32nd
 ** to 64, a 64th to 512. */
-static double part(uint64_t index, uint64_t expected) {
+static double part(uint64_t index) {
     double round = 1.0 / 16, places = 8;
 
-    if (expected > 0)
-        return index < expected ? 7.0 / 8 / (double)expected : 0;
     if (index < 2)
         return index == 0 ? 1.0 / 2 : 1.0 / 4;
     for (double left = (double)(index - 2); left >= places && places < 1e12; places *= 8) {
@@ -100,18 +101,31 @@ static double part(uint64_t index, uint64_t expected) {
     return round / places;
 }
 
-bool budget_call(struct budget *b, const struct budget_use *use, uint64_t expected,
-                 struct budget_claim *out) {
+static bool has_money(const struct budget *b, const struct budget_use *use, int64_t price) {
+    return b->paid + price <= b->share / 2 && budget_estimate(b, use) + price <= b->limit;
+}
+
+/* The part of the next call. What is announced, and parts by rounds, never come to more than is
+** given away in all. */
+static double next_part(struct budget *b) {
+    double next = b->announced > 0 ? b->part : part(b->calls), left = GIVEN_AWAY - b->given;
+
+    if (b->announced > 0)
+        b->announced--;
+    next = next < left ? next : left;
+    b->given += next;
+    return next;
+}
+
+bool budget_call(struct budget *b, const struct budget_use *use, struct budget_claim *out) {
     int64_t price = call_price(b), given;
 
     *out = (struct budget_claim){0};
     if (b->limit == 0)
         return true;
-    if (expected > EXPECTED_MAX)
-        expected = EXPECTED_MAX;
-    given = (int64_t)((double)b->share * part(b->calls, expected));
-    if (b->paid + price > b->share / 2 || budget_estimate(b, use) + price > b->limit)
+    if (!has_money(b, use, price))
         return false;
+    given = (int64_t)((double)b->share * next_part(b) + 0.5);
     b->calls++;
     b->paid += price;
     /* A share of 0 would say that there is no limit. */
@@ -163,4 +177,31 @@ void budget_message(const struct budget *b, const struct budget_use *use, char *
                  "AWSYNC_MAX_COST of %s is spent as far as it is this call's: its share, %s, does "
                  "not pay for more than %llu call%s and theirs",
                  limit, share, (unsigned long long)b->calls, b->calls == 1 ? "" : "s");
+}
+
+bool budget_announce(struct budget *b, const struct budget_use *use, uint64_t calls, char *why,
+                     size_t why_size) {
+    char limit[DOLLARS_SIZE], estimate[DOLLARS_SIZE], spent[DOLLARS_SIZE], share[DOLLARS_SIZE];
+    int64_t all;
+
+    if (b->limit == 0 || calls == 0)
+        return true;
+    if (calls > ANNOUNCED_MAX)
+        calls = ANNOUNCED_MAX;
+    all = call_price(b) * (int64_t)calls;
+    if (has_money(b, use, all)) {
+        b->announced = calls;
+        b->part = (GIVEN_AWAY - b->given) * ANNOUNCED / (double)calls;
+        return true;
+    }
+    write_dollars(b->limit, limit, sizeof(limit));
+    write_dollars(all, estimate, sizeof(estimate));
+    write_dollars(budget_estimate(b, use), spent, sizeof(spent));
+    write_dollars(b->share / 2 > b->paid ? b->share / 2 - b->paid : 0, share, sizeof(share));
+    snprintf(
+        why, why_size,
+        "AWSYNC_MAX_COST of %s does not pay for %llu calls (estimate %s, %s are spent, and this "
+        "invocation may spend %s on calls of its own)",
+        limit, (unsigned long long)calls, estimate, spent, share);
+    return false;
 }

@@ -34,6 +34,9 @@ struct budget {
     int64_t before, share, typical_ms; /* the claim's */
     uint64_t calls;                    /* made */
     int64_t paid;                      /* for them */
+    double given;                      /* parts of the share that they have got */
+    uint64_t announced;                /* calls that are still to be made of a plan */
+    double part;                       /* of the share, for each of them */
     uint64_t heard;                    /* calls whose end is known */
     int64_t heard_ms;
 };
@@ -49,10 +52,13 @@ void budget_begin(struct budget *b, int64_t limit, int memory_mb, const struct b
 int64_t budget_estimate(const struct budget *b, const struct budget_use *use);
 /* False: it is spent. */
 bool budget_ok(const struct budget *b, const struct budget_use *use);
-/* A call is to be made. expected: how many are to be made of its kind, when that is known; else 0.
-** False: there is no money for it, nothing has changed. */
-bool budget_call(struct budget *b, const struct budget_use *use, uint64_t expected,
-                 struct budget_claim *out);
+/* So many calls are about to be made: they are given equal parts of the share. False: there is no
+** money for all of them, nothing has changed, and why is `AWSYNC_MAX_COST of $0.50 does not pay for
+** 400000 calls (estimate $1.16 ...)`. */
+bool budget_announce(struct budget *b, const struct budget_use *use, uint64_t calls, char *why,
+                     size_t why_size);
+/* A call is to be made. False: there is no money for it, nothing has changed. */
+bool budget_call(struct budget *b, const struct budget_use *use, struct budget_claim *out);
 /* A call has ended and has lasted so long. */
 void budget_heard(struct budget *b, int64_t ms);
 /* Why one of the two said false: `AWSYNC_MAX_COST of $0.50 is spent (estimate $0.52: ...)`. */

@@ -88,7 +88,9 @@ void family_forward(struct host *host, int64_t until);
 
 enum family_tie { TIE_PLAIN, TIE_LINKED, TIE_DETACHED };
 
-int invoke_call(lua_State *L);  /* invoke(f, ...) */
+int invoke_call(lua_State *L); /* invoke(f, ...) */
+/* announce(operation, n): so many calls follow. Raises when AWSYNC_MAX_COST does not pay for them. */
+int family_announce(lua_State *L);
 int family_spawn(lua_State *L); /* spawn(operation, future or nil, scope, namesake, f, ...) */
 /* Notes a call that is on its way. future: its slot, or 0. */
 void family_add(lua_State *L, struct host *host, const char *id, const char *name, int future);

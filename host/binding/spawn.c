@@ -227,7 +227,7 @@ static int spawn_call(lua_State *L, struct host *host, struct spawn *spawn) {
     enum send_result result = SEND_NO_MEMORY;
     struct budget_use use = host_use(host);
     struct budget_claim budget;
-    if (!budget_call(&host->budget, &use, 0, &budget))
+    if (!budget_call(&host->budget, &use, &budget))
         return host_out_of_money(L, host, operation);
     if (fill_claims(host, spawn, &budget, &claims))
         result = seal_and_send(host, spawn, &claims, payload, len, &in, &size);
@@ -247,6 +247,18 @@ static int spawn_call(lua_State *L, struct host *host, struct spawn *spawn) {
     default:
         return luaL_error(L, "%s: not enough memory", operation);
     }
+}
+
+int family_announce(lua_State *L) {
+    const char *operation = luaL_checkstring(L, 1);
+    lua_Integer calls = luaL_checkinteger(L, 2);
+    struct host *host = host_ready(L);
+    struct budget_use use = host_use(host);
+    char why[512];
+    if (budget_announce(&host->budget, &use, calls > 0 ? (uint64_t)calls : 0, why, sizeof why))
+        return 0;
+    lua_pushfstring(L, "%s: %s", operation, why); /* its place would be one of lua/awsync */
+    return lua_error(L);
 }
 
 int invoke_call(lua_State *L) {

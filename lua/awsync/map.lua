@@ -61,6 +61,7 @@ local function new_run(operation, runner, f, list, options, extra)
     table.insert(self.tasks, { first = first, last = math.min(first + chunk - 1, count), tries = 0 })
   end
   self.left = #self.tasks
+  core.announce(operation, self.left)
   return self
 end
 

@@ -46,12 +46,26 @@ static struct budget *check(lua_State *L) {
     return luaL_checkudata(L, 1, BUDGET_NAME);
 }
 
-/* b:call([use [, expected]]) -> claim, or nil and a message */
+/* b:announce(n [, use]) -> true, or nil and a message */
+static int announce(lua_State *L) {
+    struct budget *b = check(L);
+    struct budget_use use = check_use(L, 3);
+    char why[512];
+    if (budget_announce(b, &use, (uint64_t)luaL_checkinteger(L, 2), why, sizeof(why))) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, why);
+    return 2;
+}
+
+/* b:call([use]) -> claim, or nil and a message */
 static int call(lua_State *L) {
     struct budget *b = check(L);
     struct budget_use use = check_use(L, 2);
     struct budget_claim claim;
-    if (!budget_call(b, &use, (uint64_t)luaL_optinteger(L, 3, 0), &claim)) {
+    if (!budget_call(b, &use, &claim)) {
         char message[512];
         budget_message(b, &use, message, sizeof(message));
         lua_pushnil(L);
@@ -97,8 +111,8 @@ static int heard(lua_State *L) {
 
 __attribute__((visibility("default"))) int luaopen_probe_budget(lua_State *L);
 int luaopen_probe_budget(lua_State *L) {
-    static const luaL_Reg methods[] = {
-        {"call", call}, {"ok", ok}, {"estimate", estimate}, {"heard", heard}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"announce", announce}, {"call", call},   {"ok", ok},
+                                       {"estimate", estimate}, {"heard", heard}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"read", read_limit}, {"begin", begin}, {NULL, NULL}};
     if (luaL_newmetatable(L, BUDGET_NAME)) {
         luaL_newlib(L, methods);
