@@ -29,6 +29,7 @@ int cli_logs(int argc, char **argv);
 int cli_delete(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_gc(int argc, char **argv);
+int cli_dead_letters(int argc, char **argv);
 
 /* Writes `awsync: ...` and a newline to standard error. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -21,6 +21,7 @@ static const struct {
     {"delete", cli_delete, "delete a function that `awsync deploy` has made"},
     {"doctor", cli_doctor, "look for what keeps a program from running on AWS"},
     {"gc", cli_gc, "delete the queues that runs have left behind"},
+    {"dead-letters", cli_dead_letters, "list what has failed max_receives times"},
 };
 
 static void print_help(FILE *out) {
@@ -29,7 +30,7 @@ static void print_help(FILE *out) {
           "Go-style concurrency on AWS, for Lua.\n\ncommands:\n",
           out);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
     fputs("\n`awsync COMMAND --help` explains a command.\n", out);
 }
 
