@@ -315,6 +315,20 @@ describe("an unbuffered channel", function()
     assert.equal(0, queue(credits_of(c)).messages)
   end)
 
+  it("asks for no further offer when a push has its own", function()
+    serve { latency = 2 }
+    local hub, other = new_hub(), new_hub()
+    local c = hub:create { capacity = 0 }
+    local url, credits = c:url(5), credits_of(c)
+    local sender = other:open(url, { capacity = 0 })
+    for i = 1, 30 do
+      local popper = server:work { url = url, capacity = 0, count = 1, wait = 20000 }
+      assert.is_true(sender:push(tostring(i), 5))
+      popper:join()
+    end
+    assert.equal(30, (room.count("receive", function(call) return call.queue == credits and call.wait > 0 end)))
+  end)
+
   it("takes no other receiver's offer back when its own has brought a value meanwhile", function()
     serve()
     local hub, other = new_hub(), new_hub()

@@ -98,11 +98,11 @@ void credit_keep(struct chan *companion, struct message *m, int64_t now) {
     struct message **at = &held->first;
     unsigned place = 0, other = 0;
     uint64_t generation = 0, older = 0;
-    if (parse(m->dedup, '\0', &place, &generation))
-        for (; *at; at = &(*at)->next)
-            if (parse((*at)->dedup, '\0', &other, &older) && other == place)
-                break;
-    if (!*at) {
+    bool offer = !parse(m->dedup, '\0', &place, &generation);
+    for (; *at && !offer; at = &(*at)->next)
+        if (parse((*at)->dedup, '\0', &other, &older) && other == place)
+            break;
+    if (offer || !*at) {
         list_add(held, m);
         return;
     }

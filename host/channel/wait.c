@@ -239,6 +239,7 @@ static enum chan_result push(const struct chan_case *k, struct chan_error *error
     enum chan_result result = sender_push(c, k->data, k->len, 0, error);
     if (result != CHAN_OK || !is_unbuffered(c))
         return result;
+    unwant(source(k)); /* a second credit would be taken from others meanwhile */
     int64_t limit = clock_mono_ms() + POLL_LIMIT_MS;
     while (!sender_idle(c) && hub_wait(c->hub, limit))
         ;
