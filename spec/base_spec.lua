@@ -318,6 +318,15 @@ describe("random numbers", function()
     end
   end)
 
+  it("drawn ahead are as different, also where the pool is filled anew", function()
+    local seen = {}
+    for _, id in ipairs(base.pool_uuids(1000)) do
+      assert.truthy(id:match "^%x+%-%x+%-4%x%x%x%-[89ab]%x%x%x%-%x+$" and #id == 36, id)
+      assert.is_nil(seen[id])
+      seen[id] = true
+    end
+  end)
+
   it("make names of the asked length from all of [a-z0-9]", function()
     assert.equal("", base.random_name(0))
     local name = base.random_name(5000)

@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
+enum { UUID_BYTES = 16 };
+
 /* No pool in user space: a pool would be the same on both sides of a fork and in every copy of a
-** snapshot. */
+** snapshot. Who has neither can have a pool of its own. */
 void random_bytes(void *out, size_t len) {
     unsigned char *at = out;
     while (len > 0) {
@@ -32,19 +35,38 @@ double random_unit(void) {
     return (double)(random_u64() >> 11) * 0x1p-53;
 }
 
-void random_uuid(char *out) {
+static void write_uuid(unsigned char *bytes, char *out) {
     static const char digits[] = "0123456789abcdef";
-    unsigned char bytes[16];
-    random_bytes(bytes, sizeof bytes);
     bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40); /* version 4 */
     bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80); /* variant of RFC 9562 */
-    for (size_t i = 0; i < sizeof bytes; i++) {
+    for (size_t i = 0; i < UUID_BYTES; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10)
             *out++ = '-';
         *out++ = digits[bytes[i] >> 4];
         *out++ = digits[bytes[i] & 15];
     }
     *out = '\0';
+}
+
+void random_uuid(char *out) {
+    unsigned char bytes[UUID_BYTES];
+    random_bytes(bytes, sizeof bytes);
+    write_uuid(bytes, out);
+}
+
+void random_pool_bytes(struct random_pool *pool, void *out, size_t len) {
+    if (pool->left < len) {
+        random_bytes(pool->bytes, sizeof pool->bytes);
+        pool->left = sizeof pool->bytes;
+    }
+    memcpy(out, pool->bytes + sizeof pool->bytes - pool->left, len);
+    pool->left -= len;
+}
+
+void random_pool_uuid(struct random_pool *pool, char *out) {
+    unsigned char bytes[UUID_BYTES];
+    random_pool_bytes(pool, bytes, sizeof bytes);
+    write_uuid(bytes, out);
 }
 
 void random_name(char *out, size_t len) {

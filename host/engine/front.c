@@ -34,6 +34,7 @@ struct front {
     struct front_services services;
     struct auth *auth;
     struct call_list delayed; /* held up by a fault */
+    struct random_pool ids;
 };
 
 struct service_call {
@@ -269,7 +270,7 @@ static struct service_call *call_new(struct front *front, struct evhttp_request 
         return NULL;
     *call =
         (struct service_call){.front = front, .request = request, .fate = {.ending = FAULT_KINDS}};
-    random_uuid(call->request_id);
+    random_pool_uuid(&front->ids, call->request_id);
     memcpy(call->path, target, len + 1);
     call->path[len + 1] = '\0'; /* the query of a target that has none */
     mark = memchr(call->path, '?', len);

@@ -26,8 +26,8 @@ void sqs_sequence_text(int64_t sequence, char *out) {
     snprintf(out, 21, "18%018" PRId64, INT64_C(870000000000000000) + sequence * 256);
 }
 
-static void new_uuid(uint8_t *out) {
-    random_bytes(out, SQS_UUID_SIZE);
+static void new_uuid(struct sqs_service *service, uint8_t *out) {
+    random_pool_bytes(&service->ids, out, SQS_UUID_SIZE);
     out[6] = (uint8_t)((out[6] & 0x0F) | 0x40);
     out[8] = (uint8_t)((out[8] & 0x3F) | 0x80);
 }
@@ -144,7 +144,7 @@ static bool prepare(struct sqs_request *request, const struct sqs_entry *entry,
          check_body(request, entry, body, p->size, batch);
     if (!ok)
         return false;
-    new_uuid(p->id);
+    new_uuid(request->service, p->id);
     sqs_md5(request->service->crypto, body->text, body->len, p->body_md5);
     p->draft = (struct sqs_draft){
         .id = p->id,
@@ -301,7 +301,7 @@ bool sqs_service_deliver(struct sqs_service *service, const char *arn, const cha
     if (!entry || entry->fifo || !json_utf8_valid(body, len) || !sqs_characters_valid(body, len))
         return false;
     uint8_t id[SQS_UUID_SIZE], md5[SQS_MD5_SIZE];
-    new_uuid(id);
+    new_uuid(service, id);
     sqs_md5(service->crypto, body, len, md5);
     struct sqs_draft draft = {
         .id = id, .body_md5 = md5, .body = body, .body_len = len, .delay_ms = -1};

@@ -7,6 +7,7 @@
 
 #include "host/base/buf.h"
 #include "host/base/heap.h"
+#include "host/base/random.h"
 #include "host/engine/sqs.h"
 #include "host/engine/sqs_attributes.h"
 #include "host/engine/sqs_crypto.h"
@@ -65,6 +66,7 @@ struct sqs_service {
     struct heap wakes;         /* of queues with waiters */
     struct sqs_entry *stirred; /* queues where something may have become receivable */
     struct buf answer;         /* reused */
+    struct random_pool ids;    /* of messages */
 };
 
 /* An operation on its way. */

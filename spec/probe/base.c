@@ -331,6 +331,20 @@ static int unit(lua_State *L) {
     return 1;
 }
 
+/* pool_uuids(n) -> n UUIDs out of one pool */
+static int pool_uuids(lua_State *L) {
+    struct random_pool pool = {.left = 0};
+    char out[RANDOM_UUID_SIZE];
+    lua_Integer n = luaL_checkinteger(L, 1);
+    lua_newtable(L);
+    for (lua_Integer i = 1; i <= n; i++) {
+        random_pool_uuid(&pool, out);
+        lua_pushstring(L, out);
+        lua_rawseti(L, -2, i);
+    }
+    return 1;
+}
+
 static int uuid(lua_State *L) {
     char out[RANDOM_UUID_SIZE];
     random_uuid(out);
@@ -391,6 +405,7 @@ static const luaL_Reg functions[] = {
     {"random_u64", u64},
     {"random_unit", unit},
     {"random_uuid", uuid},
+    {"pool_uuids", pool_uuids},
     {"random_name", name},
     {"secret_equal", equal},
     {"secret_wiped", wiped},
