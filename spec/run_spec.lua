@@ -215,6 +215,38 @@ describe("awsync run", function()
     assert.equal("", shell.read(out))
   end)
 
+  it("ends spawned calls, computing ones too, at Ctrl-C and at SIGTERM, with 128 and the signal's number", function()
+    local folder, remove = shell.folder()
+    finally(remove)
+    shell.write(folder .. "/main.lua", [[
+      local awsync = require "awsync"
+      local function compute() print "computes" coroutine.wrap(function() while true do end end)() end
+      local function wait(c) print "waits" c:pop() end
+      function main()
+        local c <close> = awsync.Channel()
+        awsync.async(compute)
+        awsync.invoke(wait, c)
+        c:receiver():pop()
+      end]])
+    for name, number in pairs { INT = 2, TERM = 15 } do
+      local mark = ("AWSYNC_SPEC_MARK=%d-%d"):format(os.time(), math.random(1 << 40))
+      shell.write(folder .. "/start", ("%s run %s/main.lua & echo $! >%s/pid; wait $!; echo $? >%s/status"):format(
+        shell.awsync, folder, folder, folder))
+      local _, out, err = shell.start(("env %s bash -m %s/start"):format(mark, folder))
+      shell.wait_for("both calls", function()
+        local text = shell.read(err)
+        return text:find("computes", 1, true) and text:find("waits", 1, true)
+      end)
+      os.execute(("kill -%s %s"):format(name, shell.read(folder .. "/pid")))
+      shell.wait_for("the end", function() return shell.count_processes(mark) == 0 end, 10)
+      assert.equal(("%d\n"):format(128 + number), shell.read(folder .. "/status"))
+      assert.truthy(shell.read(err):find(("stopped by signal %d"):format(number), 1, true))
+      assert.equal("", shell.read(out))
+      os.remove(out)
+      os.remove(err)
+    end
+  end)
+
   it("prints help and its version", function()
     for _, words in ipairs { { "--help" }, { "run", "--help" }, { "serve", "--help" } } do
       local stdout, _, status = run(table.unpack(words))

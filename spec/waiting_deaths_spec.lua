@@ -42,6 +42,16 @@ describe("a call that reaches its deadline", function()
         stubborn = function() while true do pcall(hang) end end,
         searches = function() return (("a"):rep(40) .. "b"):find(("a-"):rep(40) .. "c") end,
         coroutine = function() coroutine.wrap(hang)() end,
+        generator = function()
+          local step = coroutine.wrap(function() while true do coroutine.yield() end end)
+          while true do step() end
+        end,
+        nested = function()
+          local inner = coroutine.create(function() coroutine.yield() hang() end)
+          coroutine.resume(inner)
+          local outer = coroutine.create(function() while true do coroutine.resume(inner) end end)
+          while true do coroutine.resume(outer) end
+        end,
         waits = function() awsync.Channel():pop() end,
       }
       for name, g in pairs(f) do f[name] = awsync.async(g) end
@@ -52,13 +62,11 @@ describe("a call that reaches its deadline", function()
     local function text_of(name)
       return out:match("%f[%w]" .. name .. "\tfalse\ttimeout\t(.-)%[in another lambda")
     end
-    for _, name in ipairs { "computes", "stubborn", "waits" } do
+    for _, name in ipairs { "computes", "stubborn", "waits", "coroutine", "generator", "nested" } do
       has(text_of(name), "the time of this invocation is almost over")
       has(text_of(name), "parent.lua:")
     end
-    for _, name in ipairs { "searches", "coroutine" } do
-      has(text_of(name), "the time of this invocation is over, and the function has not returned")
-    end
+    has(text_of "searches", "the time of this invocation is over, and the function has not returned")
   end)
 end)
 

@@ -21,7 +21,8 @@ static lua_State *state;
 static pthread_t thread;
 static timer_t timer;
 static bool has_timer, timer_runs;
-static atomic_bool running;
+static atomic_bool running, interrupted; /* interrupted: since the call has begun */
+static lua_State *_Atomic current;       /* the coroutine that runs */
 static int strikes;
 
 /* A signal that programs do not use. */
@@ -31,7 +32,7 @@ static int number(void) {
 
 static void stop(lua_State *L, lua_Debug *ar) {
     (void)ar;
-    if (!atomic_load(&running)) {
+    if (!atomic_load(&running) || !atomic_load(&interrupted)) { /* a coroutine of an earlier call */
         lua_sethook(L, NULL, 0, 0);
         return;
     }
@@ -40,14 +41,41 @@ static void stop(lua_State *L, lua_Debug *ar) {
     binding_stop(L);
 }
 
+static void set_hook(lua_State *L) {
+    lua_sethook(L, stop, LUA_MASKCOUNT | LUA_MASKCALL, 1);
+}
+
 static void on_signal(int signal_number) {
     (void)signal_number;
-    if (atomic_load(&running))
-        lua_sethook(state, stop, LUA_MASKCOUNT | LUA_MASKCALL, 1);
+    if (!atomic_load(&running))
+        return;
+    atomic_store(&interrupted, true);
+    set_hook(state);
+    lua_State *here = atomic_load(&current);
+    if (here != state)
+        set_hook(here);
+}
+
+/* A count that runs already is not begun anew: short steps must not go on for ever. */
+static void reach(lua_State *L) {
+    if (atomic_load(&interrupted) && lua_gethook(L) != stop)
+        lua_sethook(L, stop, LUA_MASKCOUNT, strikes > 0 ? patience[strikes - 1] : 1);
+}
+
+lua_State *interrupt_enter(lua_State *co) {
+    lua_State *before = atomic_exchange(&current, co);
+    reach(co);
+    return before;
+}
+
+void interrupt_leave(lua_State *before) {
+    atomic_store(&current, before);
+    reach(before);
 }
 
 void interrupt_open(lua_State *L) {
     state = L;
+    atomic_store(&current, L);
     thread = pthread_self();
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
@@ -72,6 +100,8 @@ static void set_timer(int64_t at) {
 
 void interrupt_begin(int64_t at) {
     strikes = 0;
+    atomic_store(&interrupted, false);
+    atomic_store(&current, state);
     atomic_store(&running, true);
     if (at != INT64_MAX)
         set_timer(at);
@@ -79,6 +109,7 @@ void interrupt_begin(int64_t at) {
 
 void interrupt_end(void) {
     atomic_store(&running, false);
+    atomic_store(&interrupted, false);
     set_timer(0);
     lua_sethook(state, NULL, 0, 0);
 }

@@ -9,6 +9,7 @@
 
 #include "host/binding/binding.h"
 #include "host/runtime/context.h"
+#include "host/runtime/coroutine.h"
 #include "host/runtime/failure.h"
 #include "host/runtime/exit.h"
 #include "host/runtime/handler.h"
@@ -62,6 +63,7 @@ static int start_state(lua_State *L) {
     context_open(L, &start->runtime->current);
     exit_replace(L, start->runtime);
     interrupt_open(L);
+    coroutine_replace(L);
     binding_open(L);
     binding_set_program_dir(L, start->handler.root);
     lua_gc(L, LUA_GCRESTART);
