@@ -38,6 +38,8 @@ local function bench()
       enter(contestants, FRESH, server, python:format "fresh", 20)
       enter(contestants, ONE, server, python:format "one", 50)
     end
+    -- A virtual machine compiles what it has run for a while.
+    if server.name ~= "ours" then for _, contestant in ipairs(contestants) do contestant.run() end end
     local figures = frame.race(contestants)
     local function row(peer, goal)
       frame.row { bench = "push and pop on " .. (server.name == "ours" and "our engine" or server.name), unit = "ms",
