@@ -32,8 +32,10 @@
 ** receiver of which nothing is known asks for ten and gives back what it has not asked for within
 ** 25 ms; then it asks for what it takes in 40 ms, and gives back after 75 ms.
 **
-** A queue that answers that it does not exist is asked again for five seconds if it is new to this
-** process, for SQS knows a new queue late; one that has worked has been deleted. Throttling is
+** A queue that answers that it does not exist is asked again for five seconds if it was made here
+** and for two if its URL came from another process, as long as it has never answered otherwise: SQS
+** knows a new queue late. One that has worked has been deleted; within its first two seconds it is
+** asked a few times more. Throttling is
 ** waited out until the deadline; faults of the network and the service for fifteen seconds.
 */
 #ifndef AWSYNC_CHANNEL_H

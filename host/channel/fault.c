@@ -49,7 +49,7 @@ static bool may_appear(const struct chan *c, const struct backoff *b, int64_t no
     int64_t age = now - c->born_ms;
     if (c->worked)
         return age < SETTLED_MS && (c->made || b->tries < DOUBTS);
-    return age < YOUNG_MS;
+    return age < (c->made ? YOUNG_MS : OPENED_MS);
 }
 
 enum verdict fault_judge(struct chan *c, struct backoff *b, const struct aws_error *error,

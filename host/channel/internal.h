@@ -20,7 +20,8 @@
 
 enum {
     HOLD_MS = 75,       /* surplus that nobody asks for goes back after this */
-    YOUNG_MS = 5000,    /* so long a queue may answer that it does not exist (yet) */
+    YOUNG_MS = 5000,    /* so long a queue made here may answer that it does not exist (yet) */
+    OPENED_MS = 2000,   /* and one that was there before its URL came here */
     SETTLED_MS = 2000,  /* after this, a queue that has worked is known everywhere */
     DOUBTS = 3,         /* before this, so many times an opened one may say that it is not there */
     GIVE_UP_MS = 15000, /* of nothing but faults of the network or the service */
