@@ -105,7 +105,7 @@ static void on_list(void *context, const struct aws_error *error, const char *co
 static bool list(struct desk *d, const char *run) {
     char prefix[sizeof "awsync--" + RUN_MAX];
     snprintf(prefix, sizeof prefix, "awsync-%s%s", run != NULL ? run : "", run != NULL ? "-" : "");
-    bool ok;
+    bool ok = true;
     do {
         char *token = d->token;
         d->token = NULL;
