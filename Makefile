@@ -157,7 +157,7 @@ test: deps
 	@$(MAKE) --no-print-directory specs-ready
 	@AWSYNC_BUILD=$(BUILD) SANITIZE=$(SANITIZE) SPEC_LUA="$(SPEC_LUA)" tools/spec $(ROOM)
 
-# ROW: a Lua pattern, for some of the rows only.
+# ROW: a part of their names, for some of the rows only.
 RUNS ?= 10
 go-conformance: deps
 	@$(MAKE) --no-print-directory all

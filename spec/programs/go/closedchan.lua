@@ -36,7 +36,9 @@ local function try(way, c)
   return seen
 end
 
-local function elsewhere(way, c, out)
+-- A call can be there before what was pushed before it: `ready`, pushed after the close, cannot.
+local function elsewhere(way, c, ready, out)
+  ready:pop()
   local seen = try(way, c)
   -- This lambda has seen the end.
   out:push { seen = seen, push = why(c.push, c, 3), close = why(c.close, c) }
@@ -52,13 +54,15 @@ end
 function main()
   local result = {}
   local out <close> = Channel()
+  local ready <close> = Channel()
   for way in pairs(receive) do
     result[way] = {}
     for values = 0, 2, 2 do
       local c = closed_channel(values)
       local here = { seen = try(way, c), push = why(c.push, c, 3), close = why(c.close, c),
         select = why(select, { { "push", c, 3 } }) }
-      invoke(elsewhere, way, closed_channel(values), out)
+      invoke(elsewhere, way, closed_channel(values), ready, out)
+      ready:push(true)
       result[way][values == 0 and "empty" or "two"] = { here = here, there = out:pop() }
     end
   end
