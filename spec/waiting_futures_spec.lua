@@ -136,6 +136,52 @@ describe("arguments", function()
   end)
 end)
 
+-- Each call stands on a line of its own: the message names it, and no line of awsync's.
+describe("the place of a wrong argument", function()
+  local function f() end
+  local group = awsync.group()
+  local calls = {
+    async = function() awsync.async(print) end,
+    detach = function() awsync.detach(1) end,
+    sleep = function() awsync.sleep(-1) end,
+    ["sleep without"] = function() awsync.sleep() end,
+    wait = function() awsync.wait(1) end,
+    ["wait, items"] = function() awsync.wait({ 1 }) end,
+    ["wait, options"] = function() awsync.wait({}, 1) end,
+    ["wait, an option"] = function() awsync.wait({}, { count = 0 }) end,
+    ["wait, no option"] = function() awsync.wait({}, { counts = 1 }) end,
+    as_completed = function() awsync.as_completed("futures") end,
+    ["as_completed, items"] = function() awsync.as_completed({ f }) end,
+    group = function() awsync.group(1) end,
+    ["group, an option"] = function() awsync.group({ limit = 0 }) end,
+    ["group:invoke"] = function() group:invoke(print) end,
+    ["group.wait"] = function() group.wait(1) end,
+    map = function() awsync.map(f, 1) end,
+    ["map, function"] = function() awsync.map(print, {}) end,
+    ["map, options"] = function() awsync.map(f, {}, 1) end,
+    ["map, an option"] = function() awsync.map(f, {}, { limit = "x" }) end,
+    ["map, no option"] = function() awsync.map(f, {}, { limits = 1 }) end,
+    starmap = function() awsync.starmap(f, { 1 }) end,
+    ["starmap, an option"] = function() awsync.starmap(f, {}, { chunk = 0 }) end,
+    map_reduce = function() awsync.map_reduce(f, {}, 1) end,
+    ["map_reduce, an option"] = function() awsync.map_reduce(f, {}, f, 0, { chunk = 0 }) end,
+  }
+  for name, call in pairs(calls) do
+    it("is the caller's line: " .. name, function()
+      local ok, message = pcall(call)
+      local info = debug.getinfo(call, "S")
+      assert.is_false(ok)
+      local place = ("%s:%d: bad argument #"):format(info.short_src, info.linedefined)
+      assert.equal(place, tostring(message):sub(1, #place))
+    end)
+  end
+
+  it("is the line of a pcall whose function is awsync's own", function()
+    local _, message = pcall(awsync.group, 1)
+    has(message, ":" .. debug.getinfo(1, "l").currentline - 1 .. ": bad argument #1 to 'group'")
+  end)
+end)
+
 describe("the module awsync", function()
   it("loads what is rarely used when it is used first, and has no other names", function()
     assert.is_nil(rawget(awsync, "map"))

@@ -7,25 +7,41 @@ local function shown(value)
   return type(value)
 end
 
-function check.argument(ok, operation, index, message, level)
-  if not ok then error(("bad argument #%d to '%s' (%s)"):format(index, operation, message), (level or 1) + 2) end
+-- What all files of awsync have before their names: `@/usr/share/lua/5.4/awsync` for this one.
+local own = debug.getinfo(1, "S").source:match "^(.*)/check%.lua$" or ""
+
+-- The line that called awsync, however deep in awsync it is asked for.
+local function place()
+  local level = 2
+  repeat
+    level = level + 1
+    local info = debug.getinfo(level, "Sl")
+    if not info then return "" end
+    local here = info.source == own .. ".lua" or info.source:sub(1, #own + 1) == own .. "/"
+    if not here and info.currentline > 0 then return ("%s:%d: "):format(info.short_src, info.currentline) end
+  until false
+end
+
+--- Raises, with the place of the call of awsync, unless ok.
+function check.argument(ok, operation, index, message)
+  if not ok then error(("%sbad argument #%d to '%s' (%s)"):format(place(), index, operation, message), 0) end
 end
 
 function check.type(value, expected, operation, index)
-  check.argument(type(value) == expected, operation, index, ("%s expected, got %s"):format(expected, shown(value)), 2)
+  check.argument(type(value) == expected, operation, index, ("%s expected, got %s"):format(expected, shown(value)))
 end
 
 --- A function that can be called in another lambda.
 function check.func(f, operation, index)
-  check.argument(type(f) == "function", operation, index, "function expected, got " .. shown(f), 2)
+  check.argument(type(f) == "function", operation, index, "function expected, got " .. shown(f))
   check.argument(debug.getinfo(f, "S").what ~= "C", operation, index,
-    "a C function cannot be called in another lambda: wrap it in a Lua function", 2)
+    "a C function cannot be called in another lambda: wrap it in a Lua function")
 end
 
 --- 0 or more seconds, or nil.
 function check.seconds(value, operation, index)
   check.argument(value == nil or type(value) == "number" and value >= 0, operation, index,
-    "0 or more seconds expected, got " .. (type(value) == "number" and tostring(value) or type(value)), 2)
+    "0 or more seconds expected, got " .. (type(value) == "number" and tostring(value) or type(value)))
 end
 
 local kinds = {

@@ -32,7 +32,7 @@ local function is_future(value)
 end
 
 local function check_future(self, operation)
-  check.argument(is_future(self), operation, 1, "awsync.Future expected, got " .. type(self), 2)
+  check.argument(is_future(self), operation, 1, "awsync.Future expected, got " .. type(self))
 end
 
 ---Waits for the call's end: its results, or raises its error; nil and "timeout" when it has not ended after so many
@@ -77,7 +77,7 @@ local function check_list(futures, operation)
   check.type(futures, "table", operation, 1)
   for i, one in ipairs(futures) do
     check.argument(is_future(one), operation, 1,
-      ("a list of futures expected, item %d is a %s"):format(i, type(one)), 2)
+      ("a list of futures expected, item %d is a %s"):format(i, type(one)))
   end
 end
 

@@ -25,7 +25,7 @@ function group.group(options)
 end
 
 local function check_group(self, operation)
-  check.argument(getmetatable(self) == Group_mt, operation, 1, "awsync.Group expected, got " .. type(self), 2)
+  check.argument(getmetatable(self) == Group_mt, operation, 1, "awsync.Group expected, got " .. type(self))
 end
 
 local function cancel_all(self)
