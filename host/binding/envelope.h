@@ -15,6 +15,7 @@
 
 #include "host/aws/budget.h"
 #include "host/base/buf.h"
+#include "host/base/key.h"
 
 /* What to tell somebody whose process has no key. */
 #define ENVELOPE_KEY_HELP                                                                          \
@@ -27,8 +28,8 @@ enum {
 };
 
 struct envelope_key {
-    unsigned char bytes[64]; /* secret */
-    size_t len;              /* 0: no key; otherwise 32..64 */
+    unsigned char bytes[KEY_BYTES_MAX]; /* secret */
+    size_t len;                         /* 0: no key; otherwise KEY_BYTES_MIN and more */
 };
 /* AWSYNC_KEY (32 to 64 bytes as hex or base64), else the file `awsync.key` in program_dir (may
 ** be NULL). No key at all is not an error: key->len is 0. False for a key that is there but

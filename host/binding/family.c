@@ -213,8 +213,11 @@ static int absorb(lua_State *L) {
     struct host *host = arrival->host;
     const char *head, *value;
     size_t head_len, value_len;
-    if (!record_open(binding_key(L), arrival->text, arrival->len, &head, &head_len, &value,
-                     &value_len))
+    enum record_result opened = record_open(binding_key(L), arrival->text, arrival->len, &head,
+                                            &head_len, &value, &value_len);
+    if (opened == RECORD_NO_MEMORY)
+        return luaL_error(L, "not enough memory");
+    if (opened != RECORD_OK)
         return luaL_error(L, "awsync: a message in the inbox of this invocation is no exit record "
                              "of this deployment");
     codec_decode_json(L, head, head_len, "record");

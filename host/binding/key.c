@@ -14,51 +14,15 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
-#include "host/base/base64.h"
+#include "host/base/key.h"
 #include "host/base/secret.h"
 
-enum {
-    KEY_BYTES_MIN = 32,
-    KEY_BYTES_MAX = 64,
-    KEY_TEXT_MAX = 256, /* more than the longest key as text, with room for a line end */
-};
-
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* Sixty-four hex digits could be base64 of 48 bytes as well: hex wins, since no random base64
-** looks like it. */
 static bool parse(struct envelope_key *key, const char *text, size_t len, const char *source,
                   char *error_out, size_t error_size) {
-    while (len > 0 && is_space(text[len - 1]))
-        len--;
-    while (len > 0 && is_space(text[0])) {
-        text++;
-        len--;
-    }
-    struct buf bytes;
-    buf_init_secret(&bytes, KEY_TEXT_MAX);
-    if (len > KEY_TEXT_MAX) {
-        snprintf(error_out, error_size, "%s is too long for a key", source);
-        return false;
-    }
-    bool read = (len >= 2 * KEY_BYTES_MIN && hex_decode(&bytes, text, len)) ||
-                base64_decode(&bytes, text, len);
-    if (!buf_ok(&bytes))
-        snprintf(error_out, error_size, "not enough memory to read %s", source);
-    else if (!read)
-        snprintf(error_out, error_size, "%s is neither hex nor base64", source);
-    else if (bytes.len < KEY_BYTES_MIN || bytes.len > KEY_BYTES_MAX)
-        snprintf(error_out, error_size, "%s holds %zu bytes; a key has %d to %d", source, bytes.len,
-                 KEY_BYTES_MIN, KEY_BYTES_MAX);
-    bool good = read && bytes.len >= KEY_BYTES_MIN && bytes.len <= KEY_BYTES_MAX;
-    if (good) {
-        memcpy(key->bytes, bytes.data, bytes.len);
-        key->len = bytes.len;
-    }
-    buf_wipe(&bytes);
-    return good;
+    enum key_result result = key_read(text, len, key->bytes, &len);
+    key->len = result == KEY_OK ? len : 0;
+    key_explain(result, len, source, error_out, error_size);
+    return result == KEY_OK;
 }
 
 static bool load_file(struct envelope_key *key, const char *path, char *error_out,
@@ -96,7 +60,7 @@ static bool load_file(struct envelope_key *key, const char *path, char *error_ou
     char source[PATH_MAX + 32];
     snprintf(source, sizeof(source), "the key file %s", path);
     if (len == sizeof(text))
-        snprintf(error_out, error_size, "%s is too long for a key", source);
+        key_explain(KEY_LONG, len, source, error_out, error_size);
     else
         good = parse(key, text, len, source, error_out, error_size);
 done:

@@ -77,24 +77,25 @@ bool record_seal(const struct envelope_key *key, const struct record *r, struct 
     return good;
 }
 
-bool record_open(const struct envelope_key *key, const char *text, size_t len, const char **head,
-                 size_t *head_len, const char **value, size_t *value_len) {
+enum record_result record_open(const struct envelope_key *key, const char *text, size_t len,
+                               const char **head, size_t *head_len, const char **value,
+                               size_t *value_len) {
     const size_t skip = HEAD_LEN + 1 + MAC_LEN + 1;
     if (key->len == 0 || len < skip || memcmp(text, HEAD, HEAD_LEN) != 0 || text[HEAD_LEN] != ' ' ||
         text[skip - 1] != ' ')
-        return false;
+        return RECORD_FORGED;
     char mac[ENVELOPE_MAC_SIZE];
     const char *body = text + skip;
     if (!envelope_mac(key, HEAD, body, len - skip, mac))
-        return false;
+        return RECORD_NO_MEMORY;
     bool good = secret_equal(mac, text + HEAD_LEN + 1, MAC_LEN);
     secret_wipe(mac, sizeof mac);
     const char *line = good ? memchr(body, '\n', len - skip) : NULL;
     if (line == NULL)
-        return false;
+        return RECORD_FORGED;
     *head = body;
     *head_len = (size_t)(line - body);
     *value = line + 1;
     *value_len = len - skip - *head_len - 1;
-    return true;
+    return RECORD_OK;
 }

@@ -36,8 +36,14 @@ struct record {
 
 /* Appends the signed text. False when out has failed. */
 bool record_seal(const struct envelope_key *key, const struct record *record, struct buf *out);
-/* Verifies, and gives the places of the two parts in text. */
-bool record_open(const struct envelope_key *key, const char *text, size_t len, const char **head,
-                 size_t *head_len, const char **value, size_t *value_len);
+enum record_result {
+    RECORD_OK,
+    RECORD_FORGED,    /* no record, or not one of this deployment's key; also without a key */
+    RECORD_NO_MEMORY, /* nothing is known of the text */
+};
+/* Verifies, and gives the places of the two parts in text with RECORD_OK. */
+enum record_result record_open(const struct envelope_key *key, const char *text, size_t len,
+                               const char **head, size_t *head_len, const char **value,
+                               size_t *value_len);
 
 #endif

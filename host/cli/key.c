@@ -8,31 +8,18 @@
 #include <unistd.h>
 
 #include "host/base/base64.h"
+#include "host/base/key.h"
 #include "host/base/random.h"
 #include "host/base/secret.h"
 #include "host/cli/cli.h"
 #include "host/cli/package.h"
 
-enum { KEY_MIN = 32, KEY_MAX = 64, KEY_TEXT_MAX = 256 }; /* bytes */
-
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-bool cli_key_valid(const char *text, size_t len) {
-    while (len > 0 && is_space(text[len - 1]))
-        len--;
-    while (len > 0 && is_space(text[0])) {
-        text++;
-        len--;
-    }
-    struct buf bytes;
-    buf_init_secret(&bytes, KEY_TEXT_MAX);
-    bool read =
-        (len >= 2 * KEY_MIN && hex_decode(&bytes, text, len)) || base64_decode(&bytes, text, len);
-    bool valid = read && bytes.len >= KEY_MIN && bytes.len <= KEY_MAX;
-    buf_wipe(&bytes);
-    return valid;
+/* The text as it is goes into the package; its bytes are of no use here. */
+static enum key_result check(const char *text, size_t len) {
+    unsigned char bytes[KEY_BYTES_MAX];
+    enum key_result result = key_read(text, len, bytes, &len);
+    secret_wipe(bytes, sizeof bytes);
+    return result;
 }
 
 int cli_key_read(struct buf *out, const char *folder, char **from, char *error, size_t error_size) {
@@ -41,8 +28,11 @@ int cli_key_read(struct buf *out, const char *folder, char **from, char *error, 
     const char *source = "AWSYNC_KEY";
     if (from != NULL)
         *from = NULL;
+    enum key_result result;
     if (given != NULL && given[0] != '\0') {
-        buf_adds(out, given);
+        result = check(given, strlen(given));
+        if (result == KEY_OK && !buf_adds(out, given))
+            result = KEY_NO_MEMORY;
     } else {
         snprintf(path, sizeof path, "%s/awsync.key", folder);
         source = path;
@@ -52,12 +42,17 @@ int cli_key_read(struct buf *out, const char *folder, char **from, char *error, 
             snprintf(error, error_size, "%s: %s", path, strerror(errno));
             return -1;
         }
+        result = check(buf_text(out), out->len);
     }
-    if (!buf_ok(out) || !cli_key_valid(buf_text(out), out->len)) {
+    if (result == KEY_NO_MEMORY) {
+        key_explain(result, 0, source, error, error_size);
+        return -1;
+    }
+    if (result != KEY_OK) {
         snprintf(error, error_size,
                  "%s is no key: a key is %d to %d random bytes as hex or base64, as `openssl rand "
                  "-hex 32` makes them",
-                 source, KEY_MIN, KEY_MAX);
+                 source, KEY_BYTES_MIN, KEY_BYTES_MAX);
         return -1;
     }
     if (from != NULL && (*from = strdup(source)) == NULL) {
@@ -69,7 +64,7 @@ int cli_key_read(struct buf *out, const char *folder, char **from, char *error, 
 
 static bool make(struct buf *out, const char *folder) {
     char path[PATH_MAX];
-    unsigned char bytes[KEY_MIN];
+    unsigned char bytes[KEY_BYTES_MIN];
     random_bytes(bytes, sizeof bytes);
     bool ok = hex_encode(out, bytes, sizeof bytes) && buf_addc(out, '\n');
     secret_wipe(bytes, sizeof bytes);

@@ -90,15 +90,18 @@ bool cli_read_file(struct buf *out, const char *path) {
     if (file == NULL)
         return false;
     char block[16384];
-    size_t n;
+    size_t n, room = out->max - out->len;
+    bool fits = true;
+    setvbuf(file, NULL, _IONBF, 0); /* no copy of a secret in a buffer of stdio's */
     errno = 0;
-    while ((n = fread(block, 1, sizeof block, file)) > 0 && buf_add(out, block, n)) {
-    }
+    while ((n = fread(block, 1, sizeof block, file)) > 0 && (fits = n <= room) &&
+           buf_add(out, block, n))
+        room -= n;
     int error = ferror(file) != 0 ? errno : 0;
     fclose(file);
     if (out->secret)
         explicit_bzero(block, sizeof block);
-    errno = error != 0 ? error : buf_ok(out) ? 0 : EFBIG;
+    errno = error != 0 ? error : !fits ? EFBIG : !buf_ok(out) ? ENOMEM : 0;
     return errno == 0;
 }
 

@@ -41,8 +41,6 @@ const char *elf_arch_name(enum elf_arch arch);
 
 /* --- key.c: the key that signs spawned calls -------------------------------------------------- */
 
-/* True when text is a key: 32 to 64 bytes as hex or base64, white space around them. */
-bool cli_key_valid(const char *text, size_t len);
 /* Appends the key: AWSYNC_KEY, else folder/awsync.key. 1: there it is, and *from (if not NULL) says
 ** where from, "AWSYNC_KEY" or the file's path, for free(); 0: there is none; -1: it is no key or
 ** cannot be read, and error says why. out: by buf_init_secret. */

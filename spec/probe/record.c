@@ -59,15 +59,19 @@ static int seal(lua_State *L) {
     return good ? 1 : 0;
 }
 
-/* open(key, text) -> head, value; nil when it is not to be trusted */
+/* open(key, text) -> head, value; nil and "forged" or "no memory" */
 static int open(lua_State *L) {
     struct envelope_key key;
     size_t len, head_len, value_len;
     const char *head, *value;
     read_key(L, 1, &key);
     const char *text = luaL_checklstring(L, 2, &len);
-    if (!record_open(&key, text, len, &head, &head_len, &value, &value_len))
-        return 0;
+    enum record_result result = record_open(&key, text, len, &head, &head_len, &value, &value_len);
+    if (result != RECORD_OK) {
+        luaL_pushfail(L);
+        lua_pushstring(L, result == RECORD_NO_MEMORY ? "no memory" : "forged");
+        return 2;
+    }
     lua_pushlstring(L, head, head_len);
     lua_pushlstring(L, value, value_len);
     return 2;

@@ -145,6 +145,25 @@ works["an exit record sealed"] = function(probe)
   return function() return probe.record.seal(KEY, record), "no memory" end
 end
 
+works["an exit record opened"] = function(probe)
+  local text = probe.record.seal(KEY, { run = "run", call = "call", value = '"x"' })
+  return function()
+    local head, value = probe.record.open(KEY, text)
+    if not head then return nil, value end
+    return head .. value
+  end
+end
+
+works["an exit record of another key"] = function(probe)
+  local text = probe.record.seal(("x"):rep(32), { run = "run", call = "call", value = '"x"' })
+  return function()
+    local head, why = probe.record.open(KEY, text)
+    if head then error "a wrong signature held" end
+    if why:find "memory" then error(why, 0) end
+    return why
+  end
+end
+
 works["a JSON tree"] = function(probe)
   local text = probe.codec.encode_json(plain_value())
   return function()
