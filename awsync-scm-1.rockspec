@@ -2,8 +2,9 @@ rockspec_format = "3.0"
 package = "awsync"
 version = "scm-1"
 
+-- `luarocks make` builds the checkout that this file lies in; `make rock` says where the sources of a release are.
 source = {
-  url = "git+https://git.example.org/awsync.git",
+  url = ".",
 }
 
 description = {

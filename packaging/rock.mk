@@ -1,11 +1,15 @@
 # The rock. `make rock`: build/rocks/, a directory that any web server makes a rocks server of. `make test-rock` installs from it.
+#
+#   make rock URL=https://HOST/FOLDER    where build/rocks/ will be reached: the rockspec and the sources lie there too
+#
 # rock-build and rock-install are what LuaRocks calls (awsync-scm-1.rockspec).
 
 ROCK_BUILD := build/rock
+URL        ?=
 
 .PHONY: rock rock-needs rock-build rock-install test-rock
 rock:
-	@packaging/rock build/rocks $(VERSION)
+	@packaging/rock build/rocks $(VERSION) '$(URL)'
 
 # LuaRocks does not find headers in multiarch folders; pkg-config and the compiler do.
 rock-needs:
