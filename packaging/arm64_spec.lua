@@ -41,7 +41,9 @@ describe("a package for arm64", function()
     local place = emulated(root .. "/spec/programs/echo.lua")
     local out, log = shell.run(place .. "/awsync run --quiet spec/programs/echo.lua --event " ..
       shell.quote '{"n": 9007199254740993, "f": 0.1}')
-    assert.equal('{"f":0.1,"n":9007199254740993}\n', out, log)
+    -- The order of a table's keys is Lua's own, another one in each process.
+    local answers = { ['{"f":0.1,"n":9007199254740993}\n'] = true, ['{"n":9007199254740993,"f":0.1}\n'] = true }
+    assert.truthy(answers[out], out .. log)
   end)
 
   it("is refused with a bootstrap for x86_64", function()

@@ -59,6 +59,7 @@ describe("awsync doctor", function()
       assert.equal(1, status)
       assert.equal("problem", lines.handler[1])
       assert.truthy(lines.handler[2]:find(reason, 1, true), lines.handler[2])
+      assert.falsy(lines.handler[2]:find ":$", lines.handler[2])
       assert.truthy(lines.handler[3])
     end
   end)

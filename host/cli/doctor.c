@@ -102,7 +102,10 @@ static bool check_program(struct doctor *d, const char *file) {
     bool there = cli_program_open(&program, &(struct cli_options){.file = file});
     if (there) {
         bool loads = cli_loads(&program, error, sizeof error);
-        error[loads ? 0 : strcspn(error, "\n")] = '\0'; /* `module 'x' not found:` goes on */
+        error[loads ? 0 : strcspn(error, "\n")] = '\0';
+        size_t len = strlen(error); /* `module 'x' not found:` went on */
+        if (len > 0 && error[len - 1] == ':')
+            error[len - 1] = '\0';
         if (loads)
             say(d, "handler", NULL, "%s loads", program.handler);
         else
@@ -181,8 +184,9 @@ static bool check_identity(struct doctor *d) {
             say(d, "credentials", NULL, "%s", identity.arn);
         else
             say(d, "credentials",
-                "`aws configure` or `aws sso login`, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY",
+                "`aws configure`, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY; after `aws sso login`: "
+                "eval \"$(aws configure export-credentials --format env)\"",
                 "%s: %s", identity.error.code, identity.error.message);
         check_clock(d, &identity);
     }
