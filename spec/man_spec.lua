@@ -14,7 +14,7 @@ end
 local function of_page()
   local commands, here = {}, nil
   for line in shell.read(PAGE):gmatch "[^\n]+" do
-    local command = line:match "^%.Ss awsync (%w+)"
+    local command = line:match "^%.Ss awsync (%l[%l-]+)"
     if command then
       here = command
       commands[here] = {}
@@ -31,7 +31,7 @@ local function commands_of_help()
   local out, _, status = shell.run_awsync "--help"
   assert.equal(0, status)
   local commands = {}
-  for command in out:match "\ncommands:\n(.-)\n\n":gmatch "  (%w+)  [^\n]*" do commands[command] = true end
+  for command in out:match "\ncommands:\n(.-)\n\n":gmatch "  (%l[%l-]+) +[^\n]*" do commands[command] = true end
   return commands
 end
 
