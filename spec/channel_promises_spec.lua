@@ -27,6 +27,8 @@ local function spent(event)
     count[name] = count[name] or 0
     count.messages = count.messages + count[name]
   end
+  -- The sender is a call: a queue of claims, and its claim.
+  count.CreateQueue, count.messages, count.all = count.CreateQueue - 1, count.messages - 1, count.all - 2
   return count, stats
 end
 

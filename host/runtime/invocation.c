@@ -121,6 +121,17 @@ static void begin(lua_State *L, const struct runtime_event *event,
     binding_begin(L, &invocation);
 }
 
+/* What the function pushed and popped is acknowledged, then its calls' records are looked at: who has
+** popped what a call pushed last mostly finds its record then, and the call finds the inbox. */
+static void settle(lua_State *L, struct work *work) {
+    char undone[1024] = "";
+    if (!binding_flush(L, undone, sizeof undone)) {
+        work->error_type = ERROR_DELIVERY;
+        luaL_error(L, "%s", undone);
+    }
+    binding_end(L, false);
+}
+
 static void run_event(lua_State *L, struct work *work) {
     begin(L, work->event, NULL);
     handler_push(L);
@@ -129,7 +140,7 @@ static void run_event(lua_State *L, struct work *work) {
     work->error_type = ERROR_FUNCTION;
     context_push(L, work->event);
     lua_call(L, 2, 1);
-    binding_end(L, false);
+    settle(L, work);
     work->error_type = ERROR_RESULT;
     answer_result(L, work);
 }
@@ -175,7 +186,7 @@ static void run_call(lua_State *L, struct work *work) {
     interrupt_begin(binding_wait_until(L));
     lua_call(L, arguments, LUA_MULTRET);
     interrupt_end();
-    binding_end(L, false);
+    settle(L, work);
     work->error_type = ERROR_RESULT;
     binding_results(L, function);
     lua_settop(L, function);
