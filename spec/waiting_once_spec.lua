@@ -132,7 +132,7 @@ local function worker(claims, source)
       seen[#seen + 1] = { action = action, input = input, url = input.QueueUrl }
       local answer, body, headers = claims(action, input, #seen)
       if type(answer) == "number" then return answer, body, headers or {} end
-      if answer then
+      if answer and input.Entries then -- its making may be on its way still
         local done = {}
         for i, number in ipairs(answer) do done[i] = { Id = input.Entries[i].Id, SequenceNumber = number } end
         return 200, cjson.encode { Successful = done }, {}
