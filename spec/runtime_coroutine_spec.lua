@@ -72,7 +72,10 @@ describe("coroutines in a lambda", function()
     assert.equal(expected, out)
   end)
 
-  it("are reached by a cancellation, and leave no hook for the next call", function()
+  -- ThreadSanitizer keeps a signal from a program that only computes: no hook can be set there.
+  local unless_thread = os.getenv "SANITIZE" == "thread" and pending or it
+
+  unless_thread("are reached by a cancellation, and leave no hook for the next call", function()
     shell.write(folder .. "/main.lua", [[
       local awsync = require "awsync"
       kept = kept or nil

@@ -62,7 +62,10 @@ describe("a call that reaches its deadline", function()
     local function text_of(name)
       return out:match("%f[%w]" .. name .. "\tfalse\ttimeout\t(.-)%[in another lambda")
     end
-    for _, name in ipairs { "computes", "stubborn", "waits", "coroutine", "generator", "nested" } do
+    local interrupted = { "waits", "computes", "stubborn", "coroutine", "generator", "nested" }
+    -- ThreadSanitizer keeps a signal from a program that only computes: no hook can be set there.
+    if os.getenv "SANITIZE" == "thread" then interrupted = { "waits" } end
+    for _, name in ipairs(interrupted) do
       has(text_of(name), "the time of this invocation is almost over")
       has(text_of(name), "parent.lua:")
     end

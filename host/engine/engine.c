@@ -96,9 +96,6 @@ static struct event_base *make_base(void) {
         return NULL;
     /* Timers run from now on, not from the start of this turn of the loop: none is early. */
     event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME);
-    /* evhttp turns to and fro between reading and writing; what that comes to is told to the kernel
-    ** once a turn. The engine has no descriptor twice, which is what this asks for. */
-    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
     base = event_base_new_with_config(config);
     event_config_free(config);
     /* Three: events have the middle one unless they say otherwise. */
