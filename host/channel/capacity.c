@@ -25,7 +25,11 @@
 ** to take what comes for it. At its end it takes one back (any: they are alike); when there is
 ** none, a sender has it, and the pop goes on until the value is here or the offer is visible
 ** again. Of a receiver that has died an offer is valid for OFFER_LIFE_MS; senders drop older ones,
-** and a pop that waits longer sends another.
+** and a pop that waits longer sends another. There are as many offers and values on their way as
+** pops that wait, and whose is whose nobody can tell: the offer that a pop takes back, and the one
+** that brought its value, may have been another's. A select that pushes and pops must not meet
+** itself, so that it pushes only when it holds two offers: one it takes back for its own pop, and
+** then somebody else waits for the other.
 */
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,7 +44,8 @@ enum {
     OFFER_LIFE_MS = 30000,
     OFFER_MARGIN_MS = 2000, /* senders do not take one that ends so soon */
     RECALL_MS = 100,        /* between two tries to take an offer back */
-    OWN_PAUSE_MS = 50,      /* a select that pushes and pops on one channel met itself */
+    ALONE_MS = 25, /* a select that pushes and pops found one offer; at first, and at last: */
+    ALONE_MAX_MS = 400,
 };
 
 char *companion_name(const char *of, const char *suffix) {
@@ -120,39 +125,52 @@ void credit_keep(struct chan *companion, struct message *m, int64_t now) {
 
 /* --- the sender ------------------------------------------------------------------------------- */
 
-/* An offer of the pop that waits here at the same time, in a select. One that was left behind when
-** its pop had its value stands for another receiver's, which was used instead. */
-static bool is_own(const struct chan *c, const struct message *m) {
-    size_t len = strlen(c->offers.nonce);
-    return c->offers.out && len > 0 && m->dedup[0] == 'o' &&
-           strncmp(m->dedup + 1, c->offers.nonce, len) == 0;
-}
-
 static bool is_old(const struct message *m) {
     return m->dedup[0] == 'o' && m->sent_ms > 0 &&
            clock_wall_ms() - m->sent_ms > OFFER_LIFE_MS - OFFER_MARGIN_MS;
 }
 
-bool credit_ready(struct chan *c, int64_t now) {
-    struct chan *k = c->credits;
+static void drop_ended(struct chan *k, int64_t now) {
     struct message_list *held = &k->in.held;
-    while (held->count > 0) {
-        struct message *m = held->first;
+    for (size_t left = held->count; left > 0; left--) {
+        struct message *m = list_take(held);
         if (now >= m->expires_ms)
-            message_free(list_take(held)); /* it may be somebody else's by now */
-        else if (is_own(c, m)) {
-            /* Every second time it is away for a second: offers of others stand behind it. */
-            m->away_s = c->offers.met++ % 2;
-            ack_return(k, list_take(held));
-            k->in.backoff.until = now + OWN_PAUSE_MS;
-            hub_mark(k);
-        } else if (is_old(m)) {
-            ack_popped(k, list_take(held), now);
+            message_free(m); /* it may be somebody else's by now */
+        else if (is_old(m)) {
+            ack_popped(k, m, now);
             hub_mark(k);
         } else
-            return true;
+            list_add(held, m);
     }
-    return false;
+}
+
+/* One of the offers held is the pop's here. */
+static void take_back(struct chan *c, int64_t now) {
+    ack_popped(c->credits, list_take(&c->credits->in.held), now);
+    c->offers.out = false;
+    hub_mark(c->credits);
+}
+
+/* It may be the pop's of this select: back, and once more when another has had its chance. Two
+** that meet so must not keep step. */
+static void give_alone(struct chan *c, int64_t now) {
+    struct chan *k = c->credits;
+    int64_t pause = ALONE_MS << c->offers.alone;
+    if (pause < ALONE_MAX_MS)
+        c->offers.alone++;
+    k->in.backoff.until = now + pause / 2 + (int64_t)(random_u64() % (uint64_t)pause);
+    ack_return(k, list_take(&k->in.held));
+    hub_mark(k);
+}
+
+bool credit_ready(struct chan *c, int64_t now) {
+    const struct message_list *held = &c->credits->in.held;
+    drop_ended(c->credits, now);
+    if (c->offers.out && held->count > 0 && (!c->in.wanted || c->offers.over))
+        take_back(c, now);
+    if (c->offers.out && held->count == 1)
+        give_alone(c, now);
+    return held->count > 0;
 }
 
 enum chan_result credit_take(struct chan *c, struct message **credit_out,
@@ -164,6 +182,8 @@ enum chan_result credit_take(struct chan *c, struct message **credit_out,
         return result;
     int64_t now = clock_mono_ms();
     if (credit_ready(c, now)) {
+        if (c->offers.out)
+            take_back(c, now);
         *credit_out = list_take(&k->in.held);
         k->in.touched_ms = now;
         k->in.popped_us = clock_mono_us();
@@ -245,8 +265,11 @@ void credit_recalled(struct chan *k, int64_t now) {
     if (!k->owner)
         return;
     struct offers *o = &k->owner->offers;
-    if (!o->out) {
-        /* The value has come meanwhile: what was found is another receiver's. */
+    bool waits = k->owner->in.wanted && !o->over;
+    if (!o->out || waits) {
+        /* The value has come meanwhile: what was found is another receiver's. Or the next pop
+        ** waits, and the offer is out for it. */
+        o->tried = false;
         if (!k->in.wanted)
             receiver_give_back(k);
     } else if (k->in.held.count > 0) {

@@ -170,7 +170,7 @@ struct offers {
     bool over;  /* the pop's time is up: it is to come back */
     bool tried; /* to take it back */
     int64_t made_ms, recall_at;
-    unsigned met; /* by a push of the same select */
+    unsigned alone; /* so often the select's push found a single one */
     uint64_t count;
     char nonce[20];
 };

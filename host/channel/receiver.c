@@ -45,6 +45,8 @@ static int likely_take(const struct chan *c) {
     int64_t gap = c->in.gap_us;
     if (c->options.stream)
         return SQS_BATCH_MAX; /* nobody else reads it */
+    if (c->kind == KIND_CREDITS && c->in.wanted && c->owner && c->owner->offers.out)
+        return 2; /* one of them may be this process's own */
     /* More than one would count a receive of what nobody looks at, or take what is bound to
     ** another pop. */
     if (c->options.max_receives > 0 || (c->options.bounded && c->options.capacity == 0))

@@ -104,6 +104,7 @@ static bool want(struct chan *c, int64_t deadline, bool asks) {
     in->want_short = asks;
     in->short_done = false;
     c->offers.over = false;
+    c->offers.alone = 0;
     return hub_mark(c);
 }
 
@@ -239,7 +240,13 @@ static enum chan_result push(const struct chan_case *k, struct chan_error *error
     enum chan_result result = sender_push(c, k->data, k->len, 0, error);
     if (result != CHAN_OK || !is_unbuffered(c))
         return result;
-    unwant(source(k)); /* a second credit would be taken from others meanwhile */
+    /* A second credit would be taken from others meanwhile, and the pop of this select is over. */
+    unwant(c->credits);
+    unwant(c);
+    if (c->credits->in.held.count > 0) {
+        receiver_give_back(c->credits);
+        hub_mark(c->credits);
+    }
     int64_t limit = clock_mono_ms() + POLL_LIMIT_MS;
     while (!sender_idle(c) && hub_wait(c->hub, limit))
         ;
