@@ -127,10 +127,11 @@ $(BUILD)/lua/%.lua: lua/%.lua
 	@mkdir -p $(@D)
 	cp $< $@
 
-# Probes show C rooms to the specs; the interpreter is Lua's own with the sanitizer linked in.
+# Probes show C rooms to the specs; the interpreter is Lua's own with the sanitizer linked in. They stay loaded to the
+# end (nodelete): LeakSanitizer dies of thread-local storage whose library has gone.
 $(BUILD)/spec/probe/%.so: $(BUILD)/obj/spec/probe/%.o $(call archives,$(PROBE_ROOMS))
 	@mkdir -p $(@D)
-	$(LINK) -shared $^ $(ENGINE_LIBS) $(CLIENT_LIBS) -o $@
+	$(LINK) -shared -Wl,-z,nodelete $^ $(ENGINE_LIBS) $(CLIENT_LIBS) -o $@
 
 # The probe that lets allocations fail has other probes within, whose allocations it stands behind.
 $(BUILD)/spec/probe/allocation.so: $(patsubst %,$(BUILD)/obj/spec/probe/%.o,allocation aws base codec envelope json record) \
