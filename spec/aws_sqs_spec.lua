@@ -189,6 +189,21 @@ describe("a call to SQS", function()
     assert.equal(("\n"):rep(1048576), client:sqs("receive", { url = "u" }).messages[1].body)
   end)
 
+  it("receives ten messages of a megabyte at once", function()
+    with(function()
+      local messages = {}
+      for i = 1, 10 do
+        messages[i] = ([[{"MessageId":"m%d","ReceiptHandle":"r","Body":"%s"}]]):format(i, ("\\n"):rep(1048576))
+      end
+      return { body = [[{"Messages":[]] .. table.concat(messages, ",") .. "]}" }
+    end)
+    local answer = client:sqs("receive", { url = "u" })
+    assert.is_nil(answer.error)
+    assert.equal(10, #answer.messages)
+    assert.equal("m10", answer.messages[10].message_id)
+    assert.equal(("\n"):rep(1048576), answer.messages[10].body)
+  end)
+
   it("changes visibility and deletes in batches", function()
     with(function() return { body = [[{"Successful":[{"Id":"0"},{"Id":"1"}]}]] } end)
     assert.equal(2, #client:sqs("visibility", { url = "u", visibility = 0, handles = { "r1", "r2" } }).outcomes)

@@ -148,8 +148,8 @@ static void read_failure(struct request *r) {
     } else {
         r->error = (struct aws_error){.may_have_run = x->sent};
         if (x->outcome == HTTP_TOO_LONG)
-            error_set(&r->error, AWS_CODE_MALFORMED, "the answer is longer than %d bytes",
-                      (int)HTTP_ANSWER_MAX);
+            error_set(&r->error, AWS_CODE_MALFORMED, "the answer is longer than %zu bytes",
+                      x->answer.max);
         else
             error_set(&r->error, codes[x->outcome], "%s", x->message);
     }

@@ -78,6 +78,7 @@ struct aws_request {
     size_t header_count;
     const void *body; /* copied */
     size_t body_len;
+    size_t answer_max;  /* bytes; 0: 8 MiB. A longer answer is AWS_CODE_MALFORMED. */
     int64_t timeout_ms; /* for one attempt; 0: 60 s */
     bool long_poll;     /* an empty token bucket still waits the backoff before it fails */
     bool unsafe; /* not idempotent: sent again only where it cannot have run (connect failure, 429,

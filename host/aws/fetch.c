@@ -5,6 +5,8 @@
 
 #include "host/base/secret.h"
 
+enum { ANSWER_MAX = 256 << 10 };
+
 static void fetch_free(struct fetch *f) {
     http_exchange_free(&f->exchange);
     secret_free(f->token);
@@ -32,7 +34,7 @@ struct fetch *fetch_new(struct io *io, fetch_done done, void *context, fetch_ste
     f->io = io;
     f->done = done;
     f->context = context;
-    http_exchange_init(&f->exchange, true);
+    http_exchange_init(&f->exchange, ANSWER_MAX, true);
     f->exchange.done = on_done;
     f->exchange.context = f;
     f->exchange.no_proxy = true;

@@ -69,12 +69,10 @@ void http_free(struct http *http) {
     free(http);
 }
 
-void http_exchange_init(struct http_exchange *x, bool secret) {
+void http_exchange_init(struct http_exchange *x, size_t answer_max, bool secret) {
     *x = (struct http_exchange){0};
-    if (secret)
-        buf_init_secret(&x->answer, HTTP_ANSWER_MAX);
-    else
-        buf_init(&x->answer, HTTP_ANSWER_MAX);
+    buf_init(&x->answer, answer_max);
+    x->answer.secret = secret;
     buf_init(&x->header_lines, HTTP_HEADERS_MAX);
 }
 

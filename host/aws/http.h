@@ -15,7 +15,7 @@
 #include "host/base/buf.h"
 #include "host/aws/error.h"
 
-enum { HTTP_ANSWER_MAX = 8 << 20, HTTP_HEADERS_MAX = 64 << 10 }; /* bytes */
+enum { HTTP_HEADERS_MAX = 64 << 10 }; /* bytes */
 
 enum http_outcome {
     HTTP_ANSWERED,      /* status, headers and answer are whole */
@@ -56,8 +56,8 @@ struct http_exchange {
     int64_t began_ms;
     struct http_exchange *prev, *next;
 };
-/* secret: the answer leaves no copy in freed memory. */
-void http_exchange_init(struct http_exchange *exchange, bool secret);
+/* answer_max: bytes. secret: the answer leaves no copy in freed memory. */
+void http_exchange_init(struct http_exchange *exchange, size_t answer_max, bool secret);
 /* Frees what the exchange owns. It must not be under way. */
 void http_exchange_free(struct http_exchange *exchange);
 /* Adds a header to the request; value NULL: libcurl is not to send it of its own. False: out of

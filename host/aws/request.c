@@ -4,6 +4,8 @@
 #include "host/aws/attempt.h"
 #include "host/base/secret.h"
 
+enum { ANSWER_MAX = 8 << 20 };
+
 static void begin(void *context);
 static void cancel(void *context);
 
@@ -86,7 +88,7 @@ static struct request *request_new(struct aws_client *client, const struct aws_r
         free(body);
         return NULL;
     }
-    http_exchange_init(&r->exchange, false);
+    http_exchange_init(&r->exchange, in->answer_max > 0 ? in->answer_max : ANSWER_MAX, false);
     r->client = client;
     r->body = body;
     r->body_len = body != NULL ? in->body_len : 0;

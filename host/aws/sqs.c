@@ -7,8 +7,10 @@
 #include "host/aws/request.h"
 #include "host/aws/sqs_parse.h"
 
-/* The body with every character escaped is at most six times the payload. */
-enum { BODY_MAX = 8 << 20, TIMEOUT_MS = 30000, ANSWER_DEPTH = 32, LIST_MAX = 1000 };
+/* The longest escape takes six bytes for one. A request carries one payload, an answer one for each
+** message. */
+enum { BODY_MAX = 8 << 20, MESSAGES_MAX = SQS_BATCH_MAX * (6 * SQS_PAYLOAD_MAX + (64 << 10)) };
+enum { TIMEOUT_MS = 30000, ANSWER_DEPTH = 32, LIST_MAX = 1000 };
 
 /* One call under way: how its answer is read and whose it is. */
 struct call {
@@ -120,6 +122,7 @@ static uint64_t send_draft(struct aws_client *client, const char *operation, str
             .headers = headers,
             .header_count = sizeof headers / sizeof *headers,
             .body_len = len,
+            .answer_max = wait_s >= 0 ? MESSAGES_MAX : 0,
             .timeout_ms = wait_s >= 0 ? (wait_s + 10) * 1000 : TIMEOUT_MS,
             .long_poll = wait_s >= 0,
         };
