@@ -14,8 +14,10 @@ struct fake_call {
     char *receipts[SQS_BATCH_MAX];
     struct sqs_receive receive;
     char attempt[129];
-    int64_t wait_until; /* of a receive; -1: not arrived yet */
-    int64_t late_until; /* it runs then, not when it arrives */
+    int64_t wait_until;          /* of a receive; -1: not arrived yet */
+    int64_t late_until;          /* it runs then, not when it arrives */
+    struct fake_queue *waits_at; /* of a long poll that has found nothing yet */
+    struct fake_call *next_waiting;
     void (*done)(void);
     void *context;
     /* answer */
@@ -313,6 +315,44 @@ static void take_messages(struct fake_queue *q, struct fake_call *call) {
     call->message_count = count;
 }
 
+static void stop_waiting(struct fake_call *call) {
+    if (!call->waits_at)
+        return;
+    struct fake_call **at = &call->waits_at->waiting;
+    while (*at != call)
+        at = &(*at)->next_waiting;
+    *at = call->next_waiting;
+    call->waits_at = NULL;
+}
+
+static void start_waiting(struct fake_queue *q, struct fake_call *call) {
+    struct fake_call **at = &q->waiting;
+    while (*at)
+        at = &(*at)->next_waiting;
+    *at = call;
+    call->next_waiting = NULL;
+    call->waits_at = q;
+}
+
+/* Who came first is served first, whichever client looks first. */
+static void serve_waiting(struct fake_server *s, struct fake_queue *q) {
+    fake_bury(s, q);
+    for (struct fake_call *call = q->waiting, *next; call; call = next) {
+        next = call->next_waiting;
+        take_messages(q, call);
+        if (call->message_count > 0)
+            stop_waiting(call);
+    }
+}
+
+static void receive(struct fake_server *s, struct fake_queue *q, struct fake_call *call) {
+    serve_waiting(s, q);
+    if (call->message_count == 0 && !call->waits_at)
+        take_messages(q, call);
+    if (call->message_count == 0 && !call->waits_at && clock_mono_ms() < call->wait_until)
+        start_waiting(q, call);
+}
+
 static void entries_of(struct fake_queue *q, struct fake_call *call, const struct fake_fault *f) {
     for (size_t i = 0; i < call->count; i++) {
         struct sqs_outcome *o = &call->outcomes[i];
@@ -399,13 +439,13 @@ static int64_t arrive(struct aws_client *client, struct fake_call *call) {
         snprintf(call->arn, sizeof(call->arn), "arn:fake:%s", q->name);
         break;
     case OP_RECEIVE:
-        fake_bury(s, q);
-        take_messages(q, call);
-        if (call->message_count == 0 && now < call->wait_until)
+        receive(s, q, call);
+        if (call->waits_at && now < call->wait_until)
             delay = -1;
         break;
     default:
         entries_of(q, call, with_entries(f) ? f : NULL);
+        serve_waiting(s, q);
         break;
     }
 done:
@@ -463,6 +503,9 @@ static void run_event(struct aws_client *client, struct fake_event *e) {
         pthread_mutex_lock(&client->lock);
         client->open--;
         pthread_mutex_unlock(&client->lock);
+        pthread_mutex_lock(&client->server->lock);
+        stop_waiting(e->call);
+        pthread_mutex_unlock(&client->server->lock);
         answer(e->call);
         free_call(e->call);
         free(e);

@@ -59,6 +59,7 @@ struct fake_queue {
     unsigned numbers;
     struct fake_attempt attempts[FAKE_ATTEMPTS];
     size_t attempt_next;
+    struct fake_call *waiting; /* long polls, in the order of their arrival */
 };
 
 struct fake_fault {

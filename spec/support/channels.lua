@@ -44,6 +44,15 @@ function room.count(op, match)
   return n, entries
 end
 
+-- Until such a call has come.
+function room.wait_for(op, match)
+  local limit = probe.now() + 20
+  while (room.count(op, match)) == 0 do
+    assert(probe.now() < limit, "no such call: " .. op)
+    probe.sleep(0.005)
+  end
+end
+
 -- Requests that move values, as opposed to those that make, ask and delete.
 function room.messages_cost()
   local n = 0
