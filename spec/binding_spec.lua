@@ -60,6 +60,13 @@ describe("the module awsync", function()
     assert.equal(getmetatable(first.raw(1)), getmetatable(second.raw(1)))
   end)
 
+  it("gives error objects a metamethod that takes nothing else", function()
+    local core = require "awsync.core"
+    for _, bad in ipairs { 5, "x", true } do
+      has(message_of(core.Error.__tostring, bad), "table expected, got " .. type(bad))
+    end
+  end)
+
   it("refuses options that it does not know, by name, and values of the wrong type", function()
     has(message_of(awsync.Channel, { colour = "red" }),
       "unknown option 'colour' (there are: capacity, max_receives, ordered, stream, visibility)")

@@ -139,6 +139,7 @@ void failed_push_summary(lua_State *L, int idx) {
 
 /* The message, the child's traceback, and where that was. */
 static int error_tostring(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     push_message(L, 1);
     if (raw_field(L, 1, "traceback") == LUA_TSTRING) {
