@@ -62,6 +62,10 @@ describe("an error in a spawned function", function()
     has(got[2], "two")
   end)
 
+  it("waits for the next operation when that function raises for another one", function()
+    assert.same({ seen = 20, raised = 20 }, answer "raising_handler")
+  end)
+
   it("stays what it was through a call that does not catch it", function()
     local err = answer "through"
     assert.equal("fail", err.fn)

@@ -19,7 +19,8 @@ enum {
 };
 
 /* Registry: the addresses are the keys. calls: id -> name or future of one that is running, false
-** of one that has ended. errors: the error objects that are still to be raised, in order. */
+** of one that has ended. errors: the error objects that are still to be raised, in order, from
+** family.errors_taken + 1 to family.errors. */
 static char calls_key, errors_key, handler_key;
 
 static void push_calls(lua_State *L) {
@@ -43,6 +44,7 @@ void family_begin(lua_State *L, struct host *host, const struct envelope_claims 
     f->begun_ms = clock_mono_ms();
     atomic_store(&f->cancelled, false);
     f->spawned = f->outstanding = f->scopes = 0;
+    f->errors = f->errors_taken = 0;
     f->blind = f->detaching = false;
     f->life_ms =
         (deadline_ms > 0 ? deadline_ms - clock_wall_ms() : FUNCTION_LIFE_MS) + START_DELAY_MS;
@@ -74,11 +76,20 @@ void family_free(struct host *host) {
 /* --- what has ended ------------------------------------------------------------------------------ */
 
 /* Pops the error object at the stack's top into what is still to be raised. */
-static void add_error(lua_State *L) {
+static void add_error(lua_State *L, struct family *f) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &errors_key);
     lua_insert(L, -2);
-    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    lua_rawseti(L, -2, f->errors + 1);
+    f->errors++;
     lua_pop(L, 1);
+}
+
+/* Pushes the oldest of them, of which there must be one, and takes it out. errors: their table's
+** slot. */
+static void take_error(lua_State *L, struct family *f, int errors) {
+    lua_rawgeti(L, errors, ++f->errors_taken);
+    lua_pushnil(L);
+    lua_rawseti(L, errors, f->errors_taken);
 }
 
 /* Ends the call: its entry (name, future, or nil when it is not known here) stays on the stack.
@@ -106,7 +117,7 @@ static bool is_done(lua_State *L, int future) {
 }
 
 /* Hands the error object on top to the future below it, or notes it; pops both. */
-static void hand_failure(lua_State *L) {
+static void hand_failure(lua_State *L, struct host *host) {
     if (lua_istable(L, -2) && is_done(L, -2)) { /* cancelled here */
         lua_pop(L, 2);
         return;
@@ -121,7 +132,7 @@ static void hand_failure(lua_State *L) {
     if (strcmp(failed_kind(L, -1), FAILED_CANCELLED) == 0)
         lua_pop(L, 1); /* its reader has left: nobody failed */
     else
-        add_error(L);
+        add_error(L, &host->family);
     lua_pop(L, 1);
 }
 
@@ -144,7 +155,7 @@ bool family_refused(lua_State *L, struct host *host, const char *id, const char 
         return false;
     }
     push_failure(L, FAILED_ERROR, "", text);
-    hand_failure(L);
+    hand_failure(L, host);
     return true;
 }
 
@@ -253,7 +264,7 @@ static int absorb(lua_State *L) {
     failed_set(L, "request_id", head_text(L, "request_id"));
     failed_set(L, "traceback", head_text(L, "traceback"));
     failed_mark(L);
-    hand_failure(L);
+    hand_failure(L, host);
     return 0;
 }
 
@@ -300,7 +311,7 @@ static bool bury(lua_State *L, struct host *host) {
             push_failure(L, FAILED_KILLED, lua_istable(L, -1) ? "" : lua_tostring(L, -1),
                          "the call has vanished: its longest possible life is over, and it has "
                          "sent no exit record");
-            hand_failure(L);
+            hand_failure(L, host);
         }
         lua_pop(L, 1);
     }
@@ -310,32 +321,28 @@ static bool bury(lua_State *L, struct host *host) {
 
 /* Raises the first error that is still to be raised, with the others attached; or gives them all
 ** to awsync.on_error's function. */
-static void raise_errors(lua_State *L) {
+static void raise_errors(lua_State *L, struct host *host) {
+    struct family *f = &host->family;
+    if (f->errors_taken == f->errors)
+        return;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &errors_key);
     int errors = lua_gettop(L);
-    lua_Integer count = (lua_Integer)lua_rawlen(L, errors);
-    if (count == 0) {
-        lua_pop(L, 1);
-        return;
-    }
-    lua_newtable(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &errors_key);
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &handler_key) != LUA_TNIL) {
-        for (lua_Integer i = 1; i <= count; i++) {
+        while (f->errors_taken < f->errors) {
             lua_pushvalue(L, -1);
-            lua_rawgeti(L, errors, i);
-            lua_call(L, 1, 0);
+            take_error(L, f, errors);
+            lua_call(L, 1, 0); /* when it raises, the others wait for the next operation */
         }
         lua_settop(L, errors - 1);
         return;
     }
     lua_pop(L, 1);
-    lua_rawgeti(L, errors, 1);
-    if (count > 1) {
-        lua_createtable(L, (int)count - 1, 0);
-        for (lua_Integer i = 2; i <= count; i++) {
-            lua_rawgeti(L, errors, i);
-            lua_rawseti(L, -2, i - 1);
+    take_error(L, f, errors);
+    if (f->errors_taken < f->errors) {
+        lua_newtable(L);
+        for (lua_Integer i = 1; f->errors_taken < f->errors; i++) {
+            take_error(L, f, errors);
+            lua_rawseti(L, -2, i);
         }
         lua_setfield(L, -2, "others");
     }
@@ -360,7 +367,7 @@ static bool take_in(lua_State *L, struct host *host, const char *operation) {
         return false;
     bool some = take_records(L, host);
     some = bury(L, host) || some;
-    raise_errors(L);
+    raise_errors(L, host);
     struct aws_error error;
     if (f->outstanding > 0 && inbox_failed(f->inbox, &error))
         luaL_error(L, "%s: the exit records of spawned calls cannot be received: %s: %s", operation,
@@ -451,7 +458,7 @@ void binding_end(lua_State *L, bool failed) {
     }
     note_running(L, host);
     if (!failed)
-        raise_errors(L);
+        raise_errors(L, host);
 }
 
 void family_forward(struct host *host, int64_t until) {

@@ -3,7 +3,7 @@
 ** what it owes to its own ancestors. The mechanism; groups, maps and the like are lua/awsync.
 **
 ** Exit records are taken in by waiting operations (family_look) and at the end of the function
-** (family_end). A record of a plain call raises when it is an error; that of a linked one, a
+** (binding_end). A record of a plain call raises when it is an error; that of a linked one, a
 ** future's, goes to the future: its table gets `done`, then `values` (packed) or `failure`.
 */
 #ifndef AWSYNC_BINDING_FAMILY_H
@@ -55,7 +55,8 @@ struct family {
     int64_t life_ms;       /* longest possible life of a call */
     int64_t scopes;        /* numbers given out */
     bool blind;            /* a channel of ours is known to strangers, or calls are unknown to us */
-    bool detaching;        /* the call that is encoded now is nobody's child */
+    lua_Integer errors;    /* of plain calls that have come */
+    lua_Integer errors_taken; /* of these, those that were raised or given to on_error's function */
     char (*running)[RECORD_ID_SIZE]; /* at the end: calls still running; owned */
     size_t running_count;
     bool running_more;

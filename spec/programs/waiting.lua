@@ -66,6 +66,25 @@ function ways.handler()
   return seen
 end
 
+-- Twenty at once, and a function for their errors that raises each time.
+function ways.raising_handler()
+  local gate <close> = Channel { ordered = false }
+  local c <close> = Channel()
+  local seen, raised, tries = 0, 0, 0
+  awsync.on_error(function(err)
+    seen = seen + 1
+    error("seen " .. err.message, 0)
+  end)
+  for i = 1, 20 do invoke(fail_after, gate, "number " .. i) end
+  for _ = 1, 20 do gate:push(true) end
+  while seen < 20 and tries < 100 do
+    local ok, err = pcall(c.pop, c, 0.2)
+    if not ok and tostring(err):find("^seen number %d+$") then raised = raised + 1 end
+    tries = tries + 1
+  end
+  return { seen = seen, raised = raised }
+end
+
 local function middle(c, value)
   invoke(fail, value)
   c:pop()
