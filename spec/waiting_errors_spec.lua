@@ -120,6 +120,10 @@ describe("a pop that nobody can serve any more", function()
     deadlock(got.err.text, 1)
   end)
 
+  it("raises after a detach that failed, too", function()
+    assert.equal("deadlock", answer("after_a_failed_detach").kind)
+  end)
+
   it("is none while SQS says that something is left, however late it answers", function()
     for _, fault in ipairs { "delay=1:700ms,only=ReceiveMessage", "throttle=0.7,only=ReceiveMessage" } do
       local stdout, stderr, status = shell.run_awsync("run", "-q", "spec/programs/flood.lua", "--event", '{"n":30}',

@@ -198,7 +198,8 @@ bool lchannel_ref(lua_State *L, int idx, struct channel_ref *ref) {
     }
     note_travel(L, idx, self);
     /* Strangers may push to it from now on, whatever our own calls do. */
-    if (chan_made_here(self->chan) && (host->encoding == ENCODING_VALUE || host->family.detaching))
+    if (chan_made_here(self->chan) &&
+        (host->encoding == ENCODING_VALUE || host->encoding == ENCODING_DETACHED))
         host->family.blind = true;
     const struct chan_options *options = chan_options_of(self->chan);
     *ref = (struct channel_ref){

@@ -45,7 +45,7 @@ void family_begin(lua_State *L, struct host *host, const struct envelope_claims 
     atomic_store(&f->cancelled, false);
     f->spawned = f->outstanding = f->scopes = 0;
     f->errors = f->errors_taken = 0;
-    f->blind = f->detaching = false;
+    f->blind = false;
     f->life_ms =
         (deadline_ms > 0 ? deadline_ms - clock_wall_ms() : FUNCTION_LIFE_MS) + START_DELAY_MS;
     free(f->value);

@@ -23,9 +23,10 @@ enum { SQS_RECORD_MAX = 1048576 }; /* bytes of a record: what SQS takes */
 
 /* What a channel that is met while a value is encoded will be known to. */
 enum host_encoding {
-    ENCODING_VALUE,   /* somebody: it leaves this invocation's family */
-    ENCODING_CALL,    /* a call of our own */
-    ENCODING_OUR_OWN, /* who reads a channel of our own */
+    ENCODING_VALUE,    /* somebody: it leaves this invocation's family */
+    ENCODING_CALL,     /* a call of our own */
+    ENCODING_DETACHED, /* a call that is nobody's child */
+    ENCODING_OUR_OWN,  /* who reads a channel of our own */
 };
 
 struct host {

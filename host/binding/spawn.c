@@ -214,10 +214,8 @@ static int spawn_call(lua_State *L, struct host *host, struct spawn *spawn) {
     check_limits(L, host, operation);
 
     struct codec_options options = host_codec_options(L, host, operation, LAMBDA_ASYNC_PAYLOAD_MAX);
-    host->family.detaching = spawn->tie == TIE_DETACHED;
-    host->encoding = ENCODING_CALL;
+    host->encoding = spawn->tie == TIE_DETACHED ? ENCODING_DETACHED : ENCODING_CALL;
     codec_encode_call(L, spawn->function, spawn->function + 1, spawn->arguments, &options);
-    host->family.detaching = false;
     size_t len, size = 0;
     const char *payload = lua_tolstring(L, -1, &len);
     if (spawn->tie != TIE_DETACHED)

@@ -144,6 +144,19 @@ function ways.ranged()
   return { sum = sum, kinds = kinds }
 end
 
+-- A detach that fails has told nobody of anything.
+function ways.after_a_failed_detach()
+  local c <close> = Channel()
+  local inner <close> = Channel()
+  assert(not pcall(awsync.detach, work, coroutine.create(print)))
+  c:push(inner)
+  c:pop()
+  invoke(work, c, 1)
+  c:pop()
+  local _, err = pcall(c.pop, c)
+  return about(err)
+end
+
 function ways.at_the_very_end()
   invoke(fail, "late")
   local stop = os.clock() + 0.6
