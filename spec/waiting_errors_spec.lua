@@ -66,6 +66,17 @@ describe("an error in a spawned function", function()
     assert.same({ seen = 20, raised = 20 }, answer "raising_handler")
   end)
 
+  it("shows the arguments in short, as many as there is room for", function()
+    local got = answer "arguments"
+    assert.equal("{}, {...}, {...}, {...}", got.tables)
+    local long = ('"%s..."'):format(("x"):rep(40))
+    local first = ("%s, %s, %s, %s, %s"):format(long, long, long, long, long)
+    for i, shown in ipairs(got.shown) do
+      local all = ('%s, "%s"'):format(first, ("y"):rep(11 + i))
+      assert.equal((#all + 5 < 256 and all or first) .. ", ...", shown)
+    end
+  end)
+
   it("stays what it was through a call that does not catch it", function()
     local err = answer "through"
     assert.equal("fail", err.fn)

@@ -26,7 +26,10 @@ static void add_argument(lua_State *L, luaL_Buffer *b, int idx) {
                          cut ? "..." : "");
         luaL_addlstring(b, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
     } else if (lua_istable(L, idx)) {
-        luaL_addstring(b, lua_rawlen(L, idx) > 0 || lua_isnil(L, idx) ? "{...}" : "{}");
+        lua_pushnil(L);
+        bool empty = lua_next(L, idx) == 0;
+        lua_pop(L, empty ? 0 : 2);
+        luaL_addstring(b, empty ? "{}" : "{...}");
     } else if (lua_isfunction(L, idx)) {
         luaL_addstring(b, "function");
     } else {
@@ -38,6 +41,7 @@ static void add_argument(lua_State *L, luaL_Buffer *b, int idx) {
 }
 
 void binding_arguments(lua_State *L, int first, int n) {
+    static const char more[] = ", ...";
     struct family *f = &host_get(L)->family;
     int top = lua_gettop(L);
     size_t used = 0;
@@ -50,8 +54,8 @@ void binding_arguments(lua_State *L, int first, int n) {
         luaL_pushresult(&b);
         size_t len;
         const char *text = lua_tolstring(L, -1, &len);
-        if (used + len + 5 > sizeof f->args) {
-            memcpy(f->args + used, ", ...", 6);
+        if (used + len + sizeof more > sizeof f->args) {
+            memcpy(f->args + used, more, sizeof more);
             break;
         }
         memcpy(f->args + used, text, len + 1);

@@ -85,6 +85,21 @@ function ways.raising_handler()
   return { seen = seen, raised = raised }
 end
 
+-- What the arguments of a call are in messages: many, and tables.
+function ways.arguments()
+  local c <close> = Channel()
+  invoke(fail, {}, { 1 }, { a = 1 }, { {} })
+  local _, tables = pcall(c.pop, c)
+  local shown = {}
+  for length = 12, 16 do
+    local long = ("x"):rep(50)
+    invoke(fail, long, long, long, long, long, ("y"):rep(length), "z")
+    local _, err = pcall(c.pop, c)
+    shown[#shown + 1] = err.args
+  end
+  return { tables = tables.args, shown = shown }
+end
+
 local function middle(c, value)
   invoke(fail, value)
   c:pop()
