@@ -1,16 +1,8 @@
 -- The channel room: bounded channels and their credits, over an SQS in memory.
 local room = require "spec.support.channels"
 local probe, server, serve, new_hub = room.probe, room.server, room.serve, room.new_hub
-local why, pick, queue = room.why, room.pick, room.queue
+local why, pick, queue, credits_of = room.why, room.pick, room.queue, room.credits_of
 local patience = require "spec.support.patience"
-
-local function numbers(n)
-  local t = {}
-  for i = 1, n do t[i] = i end
-  return t
-end
-
-local function credits_of(c) return (c:name():gsub("%.fifo$", "-credits.fifo")) end
 
 -- Pushes until none goes any more; how many went.
 local function fill(c, wait)
@@ -82,9 +74,9 @@ describe("a bounded channel", function()
         before[i] = probe.now()
         local v, reason, text = c:pop(10)
         assert(v, tostring(reason) .. " " .. tostring(text))
-        got[i] = tonumber(v)
+        got[i] = v
       end
-      assert.same(numbers(60), got)
+      assert.same(room.numbers(60), got)
       local _, pushed, ok = pusher:join()
       assert.is_true(ok)
       for i = n + 1, 60 do assert.is_true(pushed[i] > before[i - n], "push " .. i) end
@@ -246,162 +238,6 @@ describe("select with a push on a bounded channel", function()
       assert.truthy(c:pop(5))
       assert.truthy(d:pop(5))
       hub:flush(5)
-    end
-  end)
-end)
-
-describe("an unbuffered channel", function()
-  it("takes a push only when a receiver waits", function()
-    serve()
-    local hub = new_hub()
-    local c = hub:create { capacity = 0 }
-    assert.equal(0, c:cap())
-    assert.same({ 0, nil, "timeout" }, pick(hub, { { c, "a" } }, 0))
-    assert.equal("timeout", why(c:push("a", 0.1)))
-    local start = probe.now()
-    assert.equal("timeout", why(c:pop(0)))
-    assert.is_true(probe.now() - start < 1)
-    assert.equal("timeout", why(c:pop(0.1)))
-    assert.equal(0, c:len(5))
-    local receiver = server:work { url = c:url(5), capacity = 0, count = 1 }
-    assert.is_true(c:push("7", 5))
-    assert.same({ 7 }, (receiver:join()))
-  end)
-
-  it("meets: a push ends when its receiver is there, not before", function()
-    serve()
-    local hub = new_hub()
-    local c = hub:create { capacity = 0 }
-    local pusher = server:work { push = true, url = c:url(5), capacity = 0, count = 3, wait = 5000 }
-    local popped = {}
-    for i = 1, 3 do
-      probe.sleep(0.2)
-      popped[i] = probe.now()
-      assert.equal(tostring(i), c:pop(5))
-    end
-    local _, pushed, ok = pusher:join()
-    assert.is_true(ok)
-    for i = 1, 3 do assert.is_true(pushed[i] > popped[i], "value " .. i) end
-  end)
-
-  it("lets a polling pop take from a sender that waits", function()
-    serve()
-    local hub = new_hub()
-    local c = hub:create { capacity = 0 }
-    local pusher = server:work { push = true, url = c:url(5), capacity = 0, count = 1, wait = 5000 }
-    room.wait_for("receive", function(call) return call.queue == credits_of(c) and call.wait > 0 end)
-    assert.equal("1", c:pop(0))
-    pusher:join()
-    assert.equal("timeout", why(c:pop(0)))
-  end)
-
-  it("leaves no offer behind when a pop or a select ends without it", function()
-    serve()
-    local hub, other = new_hub(), new_hub()
-    local c, d = hub:create { capacity = 0 }, hub:create()
-    local o = other:open(c:url(5), { capacity = 0 })
-    assert.equal("timeout", why(c:pop(0.1)))
-    assert.equal("timeout", why(o:push("a", 0)))
-    d:push("d")
-    assert.same({ 2, "d", "ok" }, pick(hub, { { c }, { d } }, 5))
-    hub:flush(5)
-    probe.sleep(0.1)
-    assert.equal("timeout", why(o:push("a", 0)))
-    assert.equal(0, queue(credits_of(c)).messages)
-  end)
-
-  it("asks for no further offer when a push has its own", function()
-    serve { latency = 2 }
-    local hub, other = new_hub(), new_hub()
-    local c = hub:create { capacity = 0 }
-    local url, credits = c:url(5), credits_of(c)
-    local sender = other:open(url, { capacity = 0 })
-    for i = 1, 30 do
-      local popper = server:work { url = url, capacity = 0, count = 1, wait = 20000 }
-      assert.is_true(sender:push(tostring(i), 5))
-      popper:join()
-    end
-    assert.equal(30, (room.count("receive", function(call) return call.queue == credits and call.wait > 0 end)))
-  end)
-
-  it("takes no other receiver's offer back when its own has brought a value meanwhile", function()
-    serve()
-    local hub, other = new_hub(), new_hub()
-    local c = hub:create { capacity = 0 }
-    local url, credits = c:url(5), credits_of(c)
-    local sender = other:open(url, { capacity = 0 })
-    assert.is_true(hub:flush(5))
-    -- The pop asks for its offer, whose sender has it by then: the question arrives when the value is there.
-    local pusher = server:work { push = true, url = url, capacity = 0, count = 1, wait = 5000 }
-    probe.sleep(0.2)
-    server:fault { op = "receive", queue = credits, kind = "late", ms = 600 }
-    assert.equal("1", c:pop(0))
-    pusher:join()
-    -- What it finds is the offer of another pop, which waits for a value of its own.
-    local waiting = server:work { url = url, capacity = 0, count = 1, wait = 20000 }
-    probe.sleep(0.9)
-    local start = probe.now()
-    assert.is_true(sender:push("2", 10))
-    assert.is_true(probe.now() - start < 5)
-    assert.same({ 2 }, (waiting:join()))
-  end)
-
-  it("carries everything between senders and receivers", function()
-    serve { latency = 1 }
-    local hub = new_hub()
-    local c = hub:create { capacity = 0 }
-    local url = c:url(5)
-    local pushers, poppers = {}, {}
-    for i = 1, 3 do
-      pushers[i] = server:work { push = true, url = url, capacity = 0, count = 8, id = "p" .. i, wait = 20000 }
-      poppers[i] = server:work { url = url, capacity = 0, count = 8, wait = 20000 }
-    end
-    local sum = 0
-    for i = 1, 3 do
-      local got = poppers[i]:join()
-      assert.equal(8, #got)
-      for _, v in ipairs(got) do sum = sum + v end
-      local _, _, ok = pushers[i]:join()
-      assert.is_true(ok)
-    end
-    assert.equal(3 * 36, sum)
-  end)
-
-  it("ends when it is closed", function()
-    serve()
-    local hub, other = new_hub(), new_hub()
-    local c = hub:create { capacity = 0 }
-    local o = other:open(c:url(5), { capacity = 0 })
-    c:close()
-    assert.equal("closed", why(o:pop(5)))
-    assert.is_true(other:finish(5))
-  end)
-
-  it("does not meet itself in a select that pushes and pops on it, nor stalls", function()
-    serve()
-    local hub = new_hub()
-    local c = hub:create { capacity = 0 }
-    local start = probe.now()
-    assert.same({ 0, nil, "timeout" }, pick(hub, { { c, "mine" }, { c } }, 0.3))
-    assert.same({ 0, nil, "timeout" }, pick(hub, { { c, "mine" }, { c } }, 0))
-    assert.is_true(probe.now() - start < 4)
-  end)
-
-  it("meets another process in a select that pushes and pops on it, whichever way that goes", function()
-    for _, gives in ipairs { true, false } do
-      serve()
-      local hub = new_hub()
-      local c = hub:create { capacity = 0 }
-      local other = server:work { url = c:url(5), push = gives, count = 4, wait = 15000, capacity = 0, id = "other" }
-      local got = {}
-      for i = 1, 4 do
-        local which, v, result = hub:select({ { c, "10" .. i }, { c } }, 15)
-        assert.same({ gives and 2 or 1, "ok" }, { which, result })
-        got[i] = tonumber(v)
-      end
-      local taken, _, ok = other:join()
-      assert.is_true(ok)
-      assert.same(gives and { 1, 2, 3, 4 } or { 101, 102, 103, 104 }, gives and got or taken)
     end
   end)
 end)

@@ -247,7 +247,7 @@ void ack_step(struct chan *c, int64_t now) {
     }
 }
 
-int64_t ack_wake(const struct chan *c) {
+int64_t ack_wake(const struct chan *c, int64_t now) {
     const struct acks *a = &c->acks;
     int64_t at = 0;
     if (a->popped.count > 0 && a->deleting == 0) {
@@ -257,7 +257,8 @@ int64_t ack_wake(const struct chan *c) {
         if (spared_until(c) > at)
             at = spared_until(c);
     }
+    at = later(at, now);
     if (a->surplus.count > 0 && a->returning == 0)
-        at = sooner(at, return_at(c));
+        at = sooner(at, later(return_at(c), now));
     return at;
 }

@@ -24,8 +24,11 @@
 ** Capacity 0: credits are offers, `o<process>-<count>`: a pop that waits sends one, and is bound
 ** to take what comes for it. At its end it takes one back (any: they are alike); when there is
 ** none, a sender has it, and the pop goes on until the value is here or the offer is visible
-** again. Of a receiver that has died an offer is valid for OFFER_LIFE_MS; senders drop older ones,
-** and a pop that waits longer sends another. There are as many offers and values on their way as
+** again. Of a receiver that has died an offer is valid for OFFER_LIFE_MS; senders drop older ones.
+** A pop that waits longer puts a new one in the place of its own in time; it looks for its own only:
+** one that is not there may be in the hands of a sender that has died, and whoever took another's
+** instead would keep that from being missed. When its life is over, it sends another, so that an
+** offer is missed no longer than that. There are as many offers and values on their way as
 ** pops that wait, and whose is whose nobody can tell: the offer that a pop takes back, and the one
 ** that brought its value, may have been another's. A select that pushes and pops must not meet
 ** itself, so that it pushes only when it holds two offers: one it takes back for its own pop, and
@@ -41,8 +44,10 @@
 #include "host/channel/internal.h"
 
 enum {
-    OFFER_LIFE_MS = 30000,
+    OFFER_LIFE_MS = 15000,
     OFFER_MARGIN_MS = 2000, /* senders do not take one that ends so soon */
+    RENEW_MS = 8000,        /* an offer's age when its pop renews it */
+    RENEW_AGAIN_MS = 3000,  /* and after that, when it was not there */
     RECALL_MS = 100,        /* between two tries to take an offer back */
     ALONE_MS = 25, /* a select that pushes and pops found one offer; at first, and at last: */
     ALONE_MAX_MS = 400,
@@ -215,16 +220,37 @@ void credit_settle(struct chan *c, struct message *ack, enum fate fate) {
 
 /* --- the receiver of an unbuffered channel ---------------------------------------------------- */
 
+static void own_id(const struct offers *o, char id[DEDUP_SIZE]) {
+    snprintf(id, DEDUP_SIZE, "o%s-%" PRIu64, o->nonce, o->count);
+}
+
 static void offer(struct chan *c, int64_t now) {
     struct offers *o = &c->offers;
     char id[DEDUP_SIZE];
     if (!o->nonce[0])
         random_name(o->nonce, 16);
-    snprintf(id, sizeof(id), "o%s-%" PRIu64, o->nonce, ++o->count);
+    o->count++;
+    own_id(o, id);
     o->out = sender_add_credit(c->credits, id, NULL);
     o->tried = false;
     o->made_ms = now;
     o->recall_at = 0;
+    o->renew_at = now + RENEW_MS;
+}
+
+/* Of what was found the own one ends, so that another is made; the others are other pops'. */
+static void renew(struct chan *k, struct offers *o, int64_t now) {
+    char own[DEDUP_SIZE];
+    own_id(o, own);
+    for (size_t left = k->in.held.count; left > 0; left--) {
+        struct message *m = list_take(&k->in.held);
+        if (strcmp(m->dedup, own) == 0) {
+            ack_popped(k, m, now);
+            o->out = false;
+        } else
+            list_add(&k->in.held, m);
+    }
+    o->renew_at = now + RENEW_AGAIN_MS;
 }
 
 void offers_step(struct chan *c, int64_t now) {
@@ -246,18 +272,22 @@ void offers_step(struct chan *c, int64_t now) {
     else if (o->out && !wanted && c->in.held.count == 0 && !k->in.recall && now >= o->recall_at) {
         k->in.recall = o->tried = true;
         hub_mark(k);
+    } else if (o->out && wanted && !k->in.recall && now >= o->renew_at) {
+        k->in.recall = true;
+        hub_mark(k);
     }
     if (o->over && !o->out)
         pthread_cond_broadcast(&c->hub->changed);
 }
 
-int64_t offers_wake(const struct chan *c) {
+int64_t offers_wake(const struct chan *c, int64_t now) {
     const struct offers *o = &c->offers;
     if (!is_unbuffered(c) || !o->out)
         return 0;
+    bool recall = c->credits->in.recall;
     if (c->in.wanted && !o->over)
-        return o->made_ms + OFFER_LIFE_MS;
-    return c->credits->in.recall ? 0 : o->recall_at;
+        return sooner(later(o->made_ms + OFFER_LIFE_MS, now), recall ? 0 : later(o->renew_at, now));
+    return recall ? 0 : later(o->recall_at, now);
 }
 
 void credit_recalled(struct chan *k, int64_t now) {
@@ -266,6 +296,8 @@ void credit_recalled(struct chan *k, int64_t now) {
         return;
     struct offers *o = &k->owner->offers;
     bool waits = k->owner->in.wanted && !o->over;
+    if (o->out && waits && now >= o->renew_at)
+        renew(k, o, now);
     if (!o->out || waits) {
         /* The value has come meanwhile: what was found is another receiver's. Or the next pop
         ** waits, and the offer is out for it. */

@@ -151,9 +151,9 @@ void ending_step(struct chan *c, int64_t now, bool leaving) {
         fault_delay(&e->backoff, now, 50, 500);
 }
 
-int64_t ending_wake(const struct chan *c) {
+int64_t ending_wake(const struct chan *c, int64_t now) {
     const struct ending *e = &c->in.ending;
     if (!e->asking || e->counting)
         return 0;
-    return e->at > e->backoff.until ? e->at : e->backoff.until;
+    return later(e->at > e->backoff.until ? e->at : e->backoff.until, now);
 }

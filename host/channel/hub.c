@@ -125,19 +125,14 @@ static void on_timer(void *context) {
     hub_leave(c);
 }
 
-/* What was due has just been done; if not, it waits for something that will step again. */
-static int64_t later(int64_t at, int64_t now) {
-    return at > now ? at : 0;
-}
-
 /* On the I/O thread only: there a cancelled timer is certain not to run. */
 static void arm(struct chan *c, int64_t now) {
     int64_t at = 0;
     if (!c->hub->aborting) {
-        at = sooner(later(sender_wake(c), now), later(receiver_wake(c), now));
-        at = sooner(at, sooner(later(ack_wake(c), now), later(queue_wake(c), now)));
-        at = sooner(at, sooner(later(lease_wake(c), now), later(offers_wake(c), now)));
-        at = sooner(at, later(ending_wake(c), now));
+        at = sooner(sender_wake(c, now), receiver_wake(c, now));
+        at = sooner(at, sooner(ack_wake(c, now), queue_wake(c, now)));
+        at = sooner(at, sooner(lease_wake(c, now), offers_wake(c, now)));
+        at = sooner(at, ending_wake(c, now));
     }
     if (c->timer && (at == 0 || at < c->timer_at)) {
         aws_timer_cancel(c->hub->client, c->timer);

@@ -169,7 +169,7 @@ struct offers {
     bool out;   /* one is out, and not known to be taken */
     bool over;  /* the pop's time is up: it is to come back */
     bool tried; /* to take it back */
-    int64_t made_ms, recall_at;
+    int64_t made_ms, recall_at, renew_at;
     unsigned alone; /* so often the select's push found a single one */
     uint64_t count;
     char nonce[20];
@@ -388,7 +388,7 @@ void receiver_done(struct chan *c, struct message *m, int64_t now);
 void ending_meet(struct chan *c, struct message *m);
 void ending_judge(struct chan *c, bool marks, bool alone, int64_t now);
 void ending_step(struct chan *c, int64_t now, bool leaving);
-int64_t ending_wake(const struct chan *c);
+int64_t ending_wake(const struct chan *c, int64_t now);
 void ending_lease_over(struct chan *c);
 void ending_forget(struct chan *c);
 
@@ -413,7 +413,7 @@ void credit_keep(struct chan *companion, struct message *m, int64_t now);
 void credit_recalled(struct chan *companion, int64_t now);
 bool is_unbuffered(const struct chan *c);
 void offers_step(struct chan *c, int64_t now);
-int64_t offers_wake(const struct chan *c);
+int64_t offers_wake(const struct chan *c, int64_t now);
 
 /* --- lease.c ------------------------------------------------------------------------------------
  */
@@ -424,7 +424,7 @@ void lease_end(struct chan_lease *lease, bool finished, int64_t now);
 /* Gives back all of the channel's; the program's become lost ones. */
 void lease_return_all(struct chan *c, int64_t now);
 void lease_step(struct chan *c, int64_t now);
-int64_t lease_wake(const struct chan *c);
+int64_t lease_wake(const struct chan *c, int64_t now);
 
 /* --- stream.c -----------------------------------------------------------------------------------
  */
@@ -464,10 +464,15 @@ void list_clear(struct message_list *list);
 static inline int64_t sooner(int64_t a, int64_t b) {
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
-/* Each step says when it wants to be called again by this. */
-int64_t sender_wake(const struct chan *c);
-int64_t receiver_wake(const struct chan *c);
-int64_t ack_wake(const struct chan *c);
-int64_t queue_wake(const struct chan *c);
+/* A time that has passed is none: what was due has just been done; if not, it waits for something
+** that steps again. */
+static inline int64_t later(int64_t at, int64_t now) {
+    return at > now ? at : 0;
+}
+/* Each step says when it wants to be called again by this: later than now, or 0. */
+int64_t sender_wake(const struct chan *c, int64_t now);
+int64_t receiver_wake(const struct chan *c, int64_t now);
+int64_t ack_wake(const struct chan *c, int64_t now);
+int64_t queue_wake(const struct chan *c, int64_t now);
 
 #endif

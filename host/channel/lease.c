@@ -175,14 +175,14 @@ void lease_step(struct chan *c, int64_t now) {
     }
 }
 
-int64_t lease_wake(const struct chan *c) {
+int64_t lease_wake(const struct chan *c, int64_t now) {
     int64_t at = 0;
     if (c->life == LIFE_GONE || c->deleting)
         return 0;
     for (const struct chan_lease *lease = c->leases; lease; lease = lease->next)
         if (!lease->renewing && !lease->over && !lease->lost)
             at = sooner(at, lease->renew_at);
-    return at != 0 && at < c->lease_backoff.until ? c->lease_backoff.until : at;
+    return later(at != 0 && at < c->lease_backoff.until ? c->lease_backoff.until : at, now);
 }
 
 /* --- the program's side ----------------------------------------------------------------------- */

@@ -430,7 +430,7 @@ void queue_step(struct chan *c, int64_t now) {
         queue_gone(c);
 }
 
-int64_t queue_wake(const struct chan *c) {
+int64_t queue_wake(const struct chan *c, int64_t now) {
     bool wanted = c->life == LIFE_MAKING || (c->deleting && c->life != LIFE_GONE);
-    return wanted && !c->life_call ? c->life_backoff.until : 0;
+    return wanted && !c->life_call ? later(c->life_backoff.until, now) : 0;
 }

@@ -47,6 +47,8 @@ static int likely_take(const struct chan *c) {
         return SQS_BATCH_MAX; /* nobody else reads it */
     if (c->kind == KIND_CREDITS && c->in.wanted && c->owner && c->owner->offers.out)
         return 2; /* one of them may be this process's own */
+    if (c->kind == KIND_CREDITS && c->in.recall && c->owner && c->owner->in.wanted)
+        return SQS_BATCH_MAX; /* its own is to be among them */
     /* More than one would count a receive of what nobody looks at, or take what is bound to
     ** another pop. */
     if (c->options.max_receives > 0 || (c->options.bounded && c->options.capacity == 0))
@@ -360,13 +362,14 @@ void receiver_step(struct chan *c, int64_t now) {
         poll_queue(c, now, 0);
 }
 
-int64_t receiver_wake(const struct chan *c) {
+int64_t receiver_wake(const struct chan *c, int64_t now) {
     const struct receiver *in = &c->in;
     int64_t at = 0;
     if (in->held.count > 0 && !in->wanted)
-        at = in->touched_ms + hold_ms(c);
+        at = later(in->touched_ms + hold_ms(c), now);
     if (!in->active && queue_ready(c) && !c->deleting && (in->lost || in->wanted || in->recall))
-        at = sooner(at, in->backoff.until > in->ending.pause_until ? in->backoff.until
-                                                                   : in->ending.pause_until);
+        at = sooner(at, later(in->backoff.until > in->ending.pause_until ? in->backoff.until
+                                                                         : in->ending.pause_until,
+                              now));
     return at;
 }

@@ -423,9 +423,9 @@ void sender_step(struct chan *c, int64_t now) {
     hub_count(&c->out.lingering, c->out.active == 0 && linger_until(c) > now, &c->hub->lingering);
 }
 
-int64_t sender_wake(const struct chan *c) {
+int64_t sender_wake(const struct chan *c, int64_t now) {
     if (c->out.count == 0 || !queue_ready(c))
         return 0;
     int64_t linger = c->out.active == 0 ? linger_until(c) : 0;
-    return linger > c->out.backoff.until ? linger : c->out.backoff.until;
+    return later(linger > c->out.backoff.until ? linger : c->out.backoff.until, now);
 }

@@ -74,6 +74,9 @@ function room.queue(name)
   end
 end
 
+-- The queue of a bounded channel's credits.
+function room.credits_of(chan) return (chan:name():gsub("%.fifo$", "-credits.fifo")) end
+
 function room.pop_many(chan, n, timeout)
   local got = {}
   for i = 1, n do
