@@ -94,6 +94,29 @@ describe("under faults", function()
     assert.equal(attempts[1], attempts[2])
   end)
 
+  -- The client has gone, the server does not know: it hands the next message to nobody, for 30 seconds.
+  for _, waits in ipairs { true, false } do
+    it(("what is handed to a long poll that was cut is found when its time is over, %s a pop that waits"):format(
+      waits and "for" or "without"), function()
+      serve()
+      server:fault { op = "receive", kind = "cut" }
+      local url = server:queue "q.fifo"
+      local r, c = new_hub():open(url), new_hub():open(url)
+      assert.equal("timeout", (select(2, r:pop(0.01))))
+      room.wait_for("receive", function(call) return call.wait == 0 end) -- asked again at once: nothing
+      c:push "a"
+      probe.sleep(0.05)
+      assert.equal(1, room.queue("q.fifo").hidden)
+      local limit = probe.now() + 15
+      if waits then
+        assert.equal("a", r:pop(15))
+      else
+        while room.queue("q.fifo").hidden > 0 and probe.now() < limit do probe.sleep(0.05) end
+        assert.equal("a", c:pop(5))
+      end
+    end)
+  end
+
   it("a lost receive answer that no pop waits for any more goes back", function()
     serve()
     server:fault { op = "receive", kind = "lost" }

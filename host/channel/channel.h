@@ -36,7 +36,9 @@
 ** and for two if its URL came from another process, as long as it has never answered otherwise: SQS
 ** knows a new queue late. One that has worked has been deleted; within its first two seconds it is
 ** asked a few times more. Throttling is
-** waited out until the deadline; faults of the network and the service for fifteen seconds.
+** waited out until the deadline; faults of the network and the service for fifteen seconds. What SQS
+** handed to a receive whose answer was lost is asked for at once, and of a long poll once more when
+** its time is over.
 */
 #ifndef AWSYNC_CHANNEL_H
 #define AWSYNC_CHANNEL_H

@@ -144,6 +144,11 @@ struct receiver {
     bool lost; /* the answer to attempt was lost: the same messages come for the same id */
     int64_t attempt_ms;
     char attempt[48];
+    /* A server that does not know that a long poll was cut may hand it messages until lost_until.
+    ** When the first question for them has found none, another is due at look_at (0: none), with
+    ** the attempt id in missed. */
+    int64_t lost_until, look_at;
+    char missed[48];
     struct backoff backoff;
     bool end_seen; /* the end mark; on an unordered channel values can still be there */
     bool closed;   /* and everything before it has been taken */

@@ -253,6 +253,10 @@ static void on_received(void *context, const struct aws_error *error,
     int64_t now = clock_mono_ms();
     in->active = false;
     if (!error) {
+        if (in->lost && count == 0 && in->poll_started < in->lost_until) {
+            in->look_at = in->lost_until;
+            memcpy(in->missed, in->attempt, sizeof(in->missed));
+        }
         bool at_once = !in->is_short && count == 0 && now - in->poll_started < EMPTY_PAUSE_MS;
         fault_clear(c, &in->backoff);
         in->lost = false;
@@ -269,6 +273,8 @@ static void on_received(void *context, const struct aws_error *error,
         in->lost = error->may_have_run || strcmp(error->code, AWS_CODE_CANCELLED) == 0;
     } else {
         in->lost = error->may_have_run;
+        if (in->lost && in->poll_ends > in->lost_until)
+            in->lost_until = in->poll_ends;
         enum verdict verdict = fault_judge(c, &in->backoff, error, now);
         if (verdict == VERDICT_GONE)
             queue_gone(c);
@@ -290,6 +296,12 @@ static int wait_seconds(int64_t until, int64_t now) {
 
 static void poll_queue(struct chan *c, int64_t now, int wait_s) {
     struct receiver *in = &c->in;
+    if (in->look_at && now >= in->look_at) {
+        in->lost = true;
+        in->look_at = 0;
+        memcpy(in->attempt, in->missed, sizeof(in->attempt));
+        wait_s = 0;
+    }
     if (!in->lost || now - in->attempt_ms > ATTEMPT_LIFE_MS) {
         random_uuid(in->attempt);
         in->attempt_ms = now;
@@ -350,15 +362,19 @@ void receiver_step(struct chan *c, int64_t now) {
     bool idle = in->ending.asking || (!in->want_short && now < in->ending.pause_until);
     bool asked =
         in->wanted && !idle && in->held.count == 0 && !in->short_done && !in->failed && !in->closed;
-    if (!queue_ready(c) || now < in->backoff.until || !(asked || in->lost || in->recall))
+    if (leaving)
+        in->look_at = 0;
+    bool look = in->lost || (in->look_at && now >= in->look_at);
+    if (!queue_ready(c) || now < in->backoff.until || !(asked || look || in->recall))
         return;
     if (in->recall && !in->lost && !receiver_quiet(c))
         return; /* the offer is still on its way there */
     /* A pop that only polls sees all that this process has done before. */
     bool may_ask = in->want_short ? receiver_quiet(c) : now < in->want_until;
+    int64_t until = in->look_at && in->look_at < in->want_until ? in->look_at : in->want_until;
     if (asked && may_ask)
-        poll_queue(c, now, in->want_short ? 0 : wait_seconds(in->want_until, now));
-    else if (!asked || (!in->want_short && (in->lost || in->recall)))
+        poll_queue(c, now, in->want_short ? 0 : wait_seconds(until, now));
+    else if (!asked || (!in->want_short && (look || in->recall)))
         poll_queue(c, now, 0);
 }
 
@@ -367,6 +383,8 @@ int64_t receiver_wake(const struct chan *c, int64_t now) {
     int64_t at = 0;
     if (in->held.count > 0 && !in->wanted)
         at = later(in->touched_ms + hold_ms(c), now);
+    if (!in->active && queue_ready(c) && !c->deleting)
+        at = sooner(at, later(in->look_at, now));
     if (!in->active && queue_ready(c) && !c->deleting && (in->lost || in->wanted || in->recall))
         at = sooner(at, later(in->backoff.until > in->ending.pause_until ? in->backoff.until
                                                                          : in->ending.pause_until,

@@ -23,6 +23,7 @@ struct fake_call {
     /* answer */
     struct aws_error error;
     bool failed, lost, odd;
+    bool cut; /* of a long poll: its client has gone, and the server does not know */
     char url[160], arn[160], hidden[24];
     struct sqs_outcome outcomes[SQS_BATCH_MAX];
     struct sqs_message messages[SQS_BATCH_MAX]; /* bodies, receipts and ids owned */
@@ -273,8 +274,7 @@ static void call_error(struct fake_call *call, const char *code, long status, bo
     call->error.attempts = 1;
 }
 
-/* Returns whether the call goes on to the queue. */
-static bool apply_fault(struct fake_call *call, const struct fake_fault *f) {
+static void apply_fault(struct fake_call *call, const struct fake_fault *f) {
     if (strcmp(f->kind, "throttle") == 0)
         call_error(call, "RequestThrottled", 403, false);
     else if (strcmp(f->kind, "reset") == 0)
@@ -289,7 +289,6 @@ static bool apply_fault(struct fake_call *call, const struct fake_fault *f) {
         call->lost = true;
     else if (strcmp(f->kind, "odd") == 0)
         call->odd = true; /* it runs, and the answer is an error that is final */
-    return !call->failed;
 }
 
 static void take_messages(struct fake_queue *q, struct fake_call *call) {
@@ -339,9 +338,14 @@ static void serve_waiting(struct fake_server *s, struct fake_queue *q) {
     fake_bury(s, q);
     for (struct fake_call *call = q->waiting, *next; call; call = next) {
         next = call->next_waiting;
-        take_messages(q, call);
-        if (call->message_count > 0)
-            stop_waiting(call);
+        bool over = call->cut && clock_mono_ms() >= call->wait_until;
+        if (!over)
+            take_messages(q, call);
+        if (!over && call->message_count == 0)
+            continue;
+        stop_waiting(call);
+        if (call->cut)
+            free_call(call);
     }
 }
 
@@ -351,6 +355,21 @@ static void receive(struct fake_server *s, struct fake_queue *q, struct fake_cal
         take_messages(q, call);
     if (call->message_count == 0 && !call->waits_at && clock_mono_ms() < call->wait_until)
         start_waiting(q, call);
+}
+
+/* What the server goes on with when the client of a long poll has gone. */
+static void cut(struct fake_server *s, struct fake_call *call) {
+    struct fake_queue *q = fake_find(s, call->target);
+    struct fake_call *left = q ? calloc(1, sizeof(*left)) : NULL;
+    call_error(call, AWS_CODE_TIMEOUT, 0, true);
+    if (!left)
+        return;
+    left->op = call->op;
+    left->receive = call->receive;
+    left->wait_until = call->wait_until;
+    left->cut = true;
+    memcpy(left->attempt, call->attempt, sizeof(left->attempt));
+    start_waiting(q, left);
 }
 
 static void entries_of(struct fake_queue *q, struct fake_call *call, const struct fake_fault *f) {
@@ -400,7 +419,11 @@ static int64_t arrive(struct aws_client *client, struct fake_call *call) {
                 call->late_until = now + f->ms;
             else
                 delay += f->ms * 1000;
-            if (!apply_fault(call, f))
+            if (strcmp(f->kind, "cut") == 0)
+                cut(s, call);
+            else
+                apply_fault(call, f);
+            if (call->failed)
                 goto done;
         }
     }

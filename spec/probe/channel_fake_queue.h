@@ -43,6 +43,11 @@ struct fake_attempt {
     size_t count;
 };
 
+/* channel_fake_client.h */
+struct fake_call;
+static void free_call(struct fake_call *call);
+static void stop_waiting(struct fake_call *call);
+
 enum { FAKE_ATTEMPTS = 16 };
 struct fake_queue {
     struct fake_queue *next;
@@ -127,6 +132,11 @@ static void fake_free_message(struct fake_message *m) {
 }
 
 static void fake_free_queue(struct fake_queue *q) {
+    while (q->waiting) { /* long polls that were cut: nobody else has them any more */
+        struct fake_call *cut = q->waiting;
+        stop_waiting(cut);
+        free_call(cut);
+    }
     while (q->first) {
         struct fake_message *m = q->first;
         q->first = m->next;
