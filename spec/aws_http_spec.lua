@@ -241,8 +241,20 @@ describe("a request", function()
     local request = proxy:log().requests[1]
     assert.equal("http://sqs.example.invalid/x", request.target)
     assert.equal("sqs.example.invalid", request.headers.host)
-    aws.environment { http_proxy = proxy.url, no_proxy = "127.0.0.1" }
-    assert.equal("direct", connect { endpoint = server.url }:request({}).body)
+    -- 0.0.0.0 reaches this machine, too, and is no address of the loopback.
+    local other = server.url:gsub("127%.0%.0%.1", "0.0.0.0")
+    assert.equal("proxy", connect { endpoint = other }:request({}).body)
+    aws.environment { http_proxy = proxy.url, no_proxy = "0.0.0.0" }
+    assert.equal("direct", connect { endpoint = other }:request({}).body)
+    aws.environment { http_proxy = proxy.url, all_proxy = proxy.url }
+    for _, host in ipairs { "127.0.0.1", "localhost", "LOCALHOST" } do
+      local near = server.url:gsub("127%.0%.0%.1", host)
+      assert.equal("direct", connect { endpoint = near }:request({}).body, host)
+    end
+    for _, host in ipairs { "localhost.example.invalid", "127.example.invalid" } do
+      local far = server.url:gsub("127%.0%.0%.1", host)
+      assert.equal("proxy", connect { endpoint = far }:request({}).body, host)
+    end
   end)
 
   it("goes by TLS only to a server whose certificate is good", function()

@@ -1,6 +1,7 @@
 -- Channels as Lua values: ranges, views, select, leases and options, each in a program on the real engine.
 local awsync = require "awsync"
 local program = require "spec.support.program"
+local shell = require "spec.support.shell"
 
 local run = program.run
 
@@ -305,5 +306,19 @@ describe("a lease", function()
         awsync.sleep(0.2)
         os.execute("kill -9 $PPID")
       end]], { errors = true })))
+  end)
+end)
+
+describe("a plain Lua program", function()
+  it("says at its end what was pushed and did not arrive, also with warnings off", function()
+    local lua = os.getenv "SPEC_LUA" or "lua5.4"
+    local folder, remove = shell.folder()
+    finally(remove)
+    shell.write(folder .. "/main.lua", 'local c = require "awsync".Channel() c:push(1) print "pushed"')
+    local out, err = shell.run(("env -u AWS_REGION -u AWS_DEFAULT_REGION -u AWS_PROFILE HOME=/nonexistent %s %s")
+      :format(lua, folder .. "/main.lua"))
+    assert.equal("pushed\n", out)
+    has(err, "making of the queue on channel")
+    has(err, "no region: set AWS_REGION")
   end)
 end)

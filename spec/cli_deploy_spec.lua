@@ -287,7 +287,6 @@ describe("awsync deploy", function()
     assert.equal(0, status)
     assert.truthy(out:find("usage: awsync deploy", 1, true))
     for line, reason in pairs {
-      ["deploy --name app"] = "deploy needs a FILE",
       ["deploy app.lua"] = "deploy needs a --name",
       ["deploy app.lua --name a/b"] = "is no name of a Lambda function",
       [words .. "--role mine"] = "--role takes the ARN of a role",

@@ -204,7 +204,6 @@ describe("awsync package", function()
     assert.equal(0, status)
     assert.truthy(out:find("usage: awsync package", 1, true))
     for words, reason in pairs {
-      [""] = "package needs a FILE",
       ["app.lua --arch mips"] = "--arch is x86_64 or arm64",
       ["app.lua --memory 3"] = "package has no option --memory",
       ["app.lua --output"] = "--output needs a value",

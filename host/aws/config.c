@@ -1,9 +1,11 @@
 #include "host/aws/config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "host/aws/retry.h"
 #include "host/base/buf.h"
@@ -90,7 +92,10 @@ static bool load_endpoint(const struct reading *r, enum aws_service service, con
     bool dual = flag(r, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint");
     const char *url = by_code != NULL ? by_code : configured_url(r, service);
     struct endpoint *out = &config->endpoints[service];
-    if (config->region == NULL)
+    if (config->region == NULL && config->config_closed)
+        snprintf(error, sizeof error, "no region: set AWS_REGION; %.200s cannot be read: %s",
+                 config->config_path, strerror(EACCES));
+    else if (config->region == NULL)
         snprintf(error, sizeof error,
                  "no region: set AWS_REGION, or region in profile \"%.100s\" of %.200s",
                  config->profile, config->config_path);
@@ -156,6 +161,11 @@ static bool check_profile(const struct reading *r, char *error, size_t error_siz
     return found;
 }
 
+/* `sudo -u nobody` leaves HOME at root's, and a container may run by any user. */
+static bool is_closed(const char *path) {
+    return access(path, R_OK) != 0 && errno == EACCES;
+}
+
 static const char *first(const char *a, const char *b, const char *c) {
     return a != NULL ? a : b != NULL ? b : c;
 }
@@ -182,7 +192,11 @@ bool config_load(struct config *config, const struct aws_options *options, char 
     if (!config->profile || !config->config_path || !config->credentials_path ||
         !config->user_agent)
         goto memory;
-    r.file = ini_read(config->config_path, error, error_size);
+    config->config_closed = profile == NULL && is_closed(config->config_path);
+    r.file =
+        config->config_closed ? ini_parse("", 0) : ini_read(config->config_path, error, error_size);
+    if (r.file == NULL && config->config_closed)
+        goto memory;
     if (r.file == NULL)
         goto done;
     config_section(r.file, config->profile, r.section, sizeof r.section);

@@ -25,12 +25,14 @@ struct config {
     char *user_agent;
     int max_attempts;
     char *config_path, *credentials_path;
+    bool config_closed; /* the config file is not for this user */
     struct endpoint endpoints[AWS_SERVICE_COUNT];
     char *endpoint_errors[AWS_SERVICE_COUNT]; /* why a service has none; NULL: it has one */
 };
 
 /* Reads environment and files. False with a message in error when nothing can be done with them (a
-** file that cannot be read, a profile that is not there); config_free is due in both cases. */
+** file that cannot be read, a profile that is not there); config_free is due in both cases. A config
+** file that this user may not open is no error until something is missing: as in the AWS SDKs. */
 bool config_load(struct config *config, const struct aws_options *options, char *error,
                  size_t error_size);
 void config_free(struct config *config);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "host/aws/roots.h"
 #include "host/base/clock.h"
@@ -242,6 +243,19 @@ static void set_body(struct http_exchange *x) {
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, x->method);
 }
 
+/* A proxy of the environment never stands before this machine itself: as Go's net/http has it. */
+static bool is_loopback(const char *url) {
+    const char *host = strstr(url, "://");
+    if (host == NULL)
+        return false;
+    host += 3;
+    if (strncmp(host, "[::1]", 5) == 0)
+        return true;
+    size_t len = strcspn(host, ":/");
+    return (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == len) ||
+           (len == 9 && strncasecmp(host, "localhost", 9) == 0);
+}
+
 /* Who has to vouch for the server: the user's bundle, else what is built in, else libcurl's default.
 ** A handle of the pool may have served an exchange of the other kind before. */
 static CURLcode set_trust(CURL *easy, const char *ca_bundle) {
@@ -282,7 +296,7 @@ bool http_begin(struct http *http, struct http_exchange *x) {
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, x->once ? (long)IDLE_ONCE_S : (long)IDLE_S);
     /* A request without a body is whole with its headers: libcurl would send it again. */
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh || (x->once && x->body_len == 0) ? 1L : 0L);
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, x->no_proxy ? "*" : NULL);
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, x->no_proxy || is_loopback(x->url) ? "*" : NULL);
     if (set == CURLE_OK)
         set = set_trust(easy, x->ca_bundle);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);

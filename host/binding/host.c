@@ -34,8 +34,10 @@ static int host_gc(lua_State *L) {
     family_quit(host);
     if (host->hub != NULL) {
         char error[1024];
-        if (!binding_finish(L, error, sizeof error))
+        if (!binding_finish(L, error, sizeof error)) {
+            lua_warning(L, "@on", 0); /* lua5.4 begins with warnings off; a loss is never silent */
             lua_warning(L, error, 0);
+        }
         calls_set_hub(&host->calls, NULL);
         chan_hub_free(host->hub);
         host->hub = NULL;

@@ -31,13 +31,18 @@ int cli_doctor(int argc, char **argv);
 int cli_gc(int argc, char **argv);
 int cli_dead_letters(int argc, char **argv);
 
+/* --- output.c: what a command says ------------------------------------------------------------ */
+
 /* Writes `awsync: ...` and a newline to standard error. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Hands on what was printed. False: some of it could not be written; the message is written once.
+** main does so at the end of each command: a command needs it where it goes on afterwards. */
+bool cli_output_flush(void);
 
 /* --- options.c: the options that run and serve share ------------------------------------------ */
 
 struct cli_options {
-    const char *file;       /* borrowed from argv, as all texts here */
+    const char *file;       /* borrowed from argv, as all texts here; or the default one */
     const char *event;      /* JSON text or `@FILE`; NULL: `{}` */
     const char *event_from; /* name of a fixture: `sqs`; NULL: none */
     int concurrency, memory_mb, timeout_s, port;
@@ -50,6 +55,28 @@ struct cli_options {
     bool faulty; /* fault was given */
     struct fault_spec fault;
 };
+/* What --help says of the common ones; of the faults a command may say more. */
+#define CLI_HELP_FILE                                                                              \
+    "FILE can be left out for main.lua, NAME.lua in the folder NAME, or the folder's only Lua "    \
+    "file.\n\n"
+#define CLI_HELP_LIMITS                                                                            \
+    "  --concurrency N    most workers at once (1000)\n"                                           \
+    "  --memory MB        memory of a worker, 128 to 10240 (128)\n"                                \
+    "  --timeout SECONDS  longest life of an invocation, 1 to 900 (60)\n"
+#define CLI_HELP_WORKERS                                                                           \
+    "  --handler H        _HANDLER of the workers, `file.function` (main of FILE)\n"               \
+    "  --env NAME=VALUE   a variable of the workers; may be given several times\n"                 \
+    "  --bootstrap CMD    the workers run CMD, a program that speaks the Runtime API, with its "   \
+    "arguments,\n"                                                                                 \
+    "                     instead of the runtime for Lua; FILE may be any file then\n"             \
+    "  --stats            at the end, requests and billed time with an estimate of their cost on " \
+    "standard error\n"                                                                             \
+    "  --fault SPEC       inject faults into calls of SQS and Lambda: "                            \
+    "`seed=7,drop=0.05,delay=0.1:200ms,\n"                                                         \
+    "                     error=0.02,throttle=0.05,cut=0.02,duplicate=0.05,"                       \
+    "only=SendMessageBatch+Invoke`;\n"                                                             \
+    "                     rates from 0 to 1; the same seed gives the same faults"
+
 enum cli_accepts { CLI_EVENT = 1, CLI_PORT = 2, CLI_ASYNC = 4 };
 
 /* Reads argv into out. False for wrong usage: the message is written. accepts: which of the
@@ -68,6 +95,13 @@ bool cli_variable_check(const char *item);
 ** by cli_command_free, which allows NULL. */
 char **cli_command_read(const char *text);
 void cli_command_free(char **words);
+
+/* --- here.c: the program of the present folder ------------------------------------------------ */
+
+/* What a command takes that is given no FILE, as a list of one: `main.lua`, else the file with the
+** folder's name, as `awsync new` makes it, else the only Lua file. NULL: none of these is here; the
+** message, which begins with the command's name, is written. Static. */
+char *const *cli_default_file(const char *command);
 
 /* --- program.c: a file as a function ---------------------------------------------------------- */
 

@@ -57,25 +57,29 @@ static void add_form(struct buf *out, const char *name, const char *value) {
             buf_addf(out, "%%%02X", (unsigned char)*value);
 }
 
+struct aws_request cloud_form(enum aws_service service, const char *form, size_t len) {
+    static const struct aws_header type = {"Content-Type",
+                                           "application/x-www-form-urlencoded; charset=utf-8"};
+    return (struct aws_request){
+        .service = service,
+        .method = "POST",
+        .target = "/",
+        .headers = &type,
+        .header_count = 1,
+        .body = form,
+        .body_len = len,
+    };
+}
+
 void cloud_iam(struct aws_client *client, const char *action, const char *const *pairs,
                struct aws_answer *answer) {
-    static const struct aws_header form_type = {"Content-Type",
-                                                "application/x-www-form-urlencoded; charset=utf-8"};
     struct buf form;
     buf_init(&form, FORM_MAX);
     add_form(&form, "Action", action);
     add_form(&form, "Version", "2010-05-08");
     for (; pairs != NULL && pairs[0] != NULL; pairs += 2)
         add_form(&form, pairs[0], pairs[1]);
-    struct aws_request request = {
-        .service = AWS_IAM,
-        .method = "POST",
-        .target = "/",
-        .headers = &form_type,
-        .header_count = 1,
-        .body = buf_text(&form),
-        .body_len = form.len,
-    };
+    struct aws_request request = cloud_form(AWS_IAM, buf_text(&form), form.len);
     *answer = (struct aws_answer){0};
     aws_call(client, &request, answer);
     buf_free(&form);

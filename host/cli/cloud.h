@@ -25,6 +25,8 @@ void cloud_lambda_text(struct aws_client *client, const char *method, const char
 /* pairs: name, value, name, value, ..., NULL. */
 void cloud_iam(struct aws_client *client, const char *action, const char *const *pairs,
                struct aws_answer *answer);
+/* A request of a service with the query protocol; form: borrowed. */
+struct aws_request cloud_form(enum aws_service service, const char *form, size_t len);
 void cloud_logs(struct aws_client *client, const char *operation, const struct buf *body,
                 struct aws_answer *answer);
 

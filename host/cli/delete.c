@@ -97,5 +97,5 @@ int cli_delete(int argc, char **argv) {
     }
     bool ok = delete_all(client, argv[first], logs);
     aws_client_free(client);
-    return ok && fflush(stdout) == 0 ? CLI_OK : CLI_FAILED;
+    return ok ? CLI_OK : CLI_FAILED;
 }

@@ -12,15 +12,14 @@
 #include "host/cli/package.h"
 
 static const char help[] =
-    "usage: awsync deploy FILE... --name N [--role ARN | --create-role] [--memory MB] [--timeout "
+    "usage: awsync deploy [FILE...] --name N [--role ARN | --create-role] [--memory MB] [--timeout "
     "SECONDS]\n"
     "                     [--env NAME=VALUE]... [--url | --public-url] [--arch ARCH] [--bootstrap "
     "PATH]\n\n"
     "Packages the program FILE as `awsync package` does, creates the Lambda function N or updates "
     "it, waits until\n"
     "it can be called, and prints its ARN. The credentials and region are those of the AWS "
-    "tools.\n\n"
-    "  --name N           name of the function\n"
+    "tools.\n" CLI_HELP_FILE "  --name N           name of the function\n"
     "  --role ARN         the role that it runs by\n"
     "  --create-role      a role of its own, awsync-N, with no more rights than a program needs: "
     "call itself,\n"
@@ -70,8 +69,7 @@ static bool read_options(struct deploy *d, int argc, char **argv, bool *asked) {
         return false;
     if (*asked)
         return true;
-    const char *wrong = first == argc                       ? "deploy needs a FILE"
-                        : d->name == NULL                   ? "deploy needs a --name"
+    const char *wrong = d->name == NULL                     ? "deploy needs a --name"
                         : d->role != NULL && d->create_role ? "--role or --create-role, not both"
                         : d->url && d->public_url           ? "--url or --public-url, not both"
                                                             : NULL;
@@ -86,9 +84,11 @@ static bool read_options(struct deploy *d, int argc, char **argv, bool *asked) {
         cli_error("--role takes the ARN of a role, not \"%s\"", d->role);
         return false;
     }
-    d->package_options.files = argv + first;
-    d->package_options.file_count = (size_t)(argc - first);
-    return cloud_name_valid(d->name);
+    if (!cloud_name_valid(d->name))
+        return false;
+    d->package_options.files = first < argc ? argv + first : cli_default_file("deploy");
+    d->package_options.file_count = first < argc ? (size_t)(argc - first) : 1;
+    return d->package_options.files != NULL;
 }
 
 /* --- the texts of the requests ----------------------------------------------------------------- */
@@ -432,7 +432,7 @@ int cli_deploy(int argc, char **argv) {
     if (d.client == NULL)
         cli_error("out of memory");
     else if (deploy(&d))
-        status = fflush(stdout) == 0 ? CLI_OK : CLI_FAILED;
+        status = CLI_OK;
 done:
     json_tree_wipe(d.before);
     free(d.made_role);

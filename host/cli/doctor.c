@@ -162,19 +162,10 @@ static void check_clock(struct doctor *d, const struct identity *identity) {
 }
 
 static bool check_identity(struct doctor *d) {
-    static const struct aws_header type = {"Content-Type", "application/x-www-form-urlencoded"};
     static const char form[] = "Action=GetCallerIdentity&Version=2011-06-15";
     struct identity identity = {.done = eventfd(0, EFD_CLOEXEC), .served_ms = -1};
-    struct aws_request request = {
-        .service = AWS_STS,
-        .method = "POST",
-        .target = "/",
-        .headers = &type,
-        .header_count = 1,
-        .body = form,
-        .body_len = sizeof form - 1,
-        .timeout_ms = 10000,
-    };
+    struct aws_request request = cloud_form(AWS_STS, form, sizeof form - 1);
+    request.timeout_ms = 10000;
     uint64_t count;
     if (identity.done < 0 || aws_submit(d->client, &request, take_identity, &identity) == 0 ||
         read(identity.done, &count, sizeof count) != (ssize_t)sizeof count) {

@@ -400,10 +400,8 @@ static int work(struct gc *gc) {
     if (totals[FAILED] > 0)
         printf(", %zu failed", totals[FAILED]);
     putchar('\n');
-    if (fflush(stdout) != 0) {
-        cli_error("standard output cannot be written");
+    if (!cli_output_flush())
         return CLI_FAILED;
-    }
     return totals[FAILED] > 0 ? CLI_FAILED : CLI_OK;
 }
 

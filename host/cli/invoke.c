@@ -70,10 +70,8 @@ static int report(const struct aws_answer *answer, const struct invoke_options *
         print_log(answer->log_result);
     fwrite(answer->body, 1, answer->body_len, stdout);
     putchar('\n');
-    if (fflush(stdout) != 0) {
-        cli_error("standard output cannot be written");
+    if (!cli_output_flush())
         return CLI_FAILED;
-    }
     return answer->function_error != NULL ? CLI_FAILED : CLI_OK;
 }
 

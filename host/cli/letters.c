@@ -231,11 +231,7 @@ static int work(struct desk *d, const char *run, bool json) {
     }
     if (!json)
         printf("%zu %s with dead letters\n", queues, queues == 1 ? "queue" : "queues");
-    if (fflush(stdout) != 0) {
-        cli_error("standard output cannot be written");
-        ok = false;
-    }
-    return ok ? CLI_OK : CLI_FAILED;
+    return cli_output_flush() && ok ? CLI_OK : CLI_FAILED;
 }
 
 int cli_dead_letters(int argc, char **argv) {

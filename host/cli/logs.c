@@ -141,10 +141,8 @@ static bool read_all(struct logs *logs) {
     free(token);
     logs->from = next;
     forget(logs, next);
-    if (fflush(stdout) != 0) {
-        cli_error("standard output cannot be written");
+    if (!cli_output_flush())
         return false;
-    }
     return ok;
 }
 

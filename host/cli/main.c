@@ -1,5 +1,4 @@
 /* `awsync`: finds the command and runs it. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,26 +30,35 @@ static void print_help(FILE *out) {
           out);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
-    fputs("\n`awsync COMMAND --help` explains a command.\n", out);
+    fputs("\n`awsync COMMAND --help`, or `awsync help COMMAND`, explains a command.\n", out);
+}
+
+static int run(int argc, char **argv) {
+    const char *word = argv[0];
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(word, commands[i].name) == 0)
+            return commands[i].run(argc, argv);
+    cli_error("there is no %s \"%s\"; `awsync --help` lists what there is",
+              word[0] == '-' ? "option" : "command", word);
+    return CLI_USAGE;
 }
 
 int main(int argc, char **argv) {
+    static char asking[] = "--help";
     const char *word = argc > 1 ? argv[1] : NULL;
+    int status = CLI_OK;
     if (word == NULL) {
         print_help(stderr);
         return CLI_USAGE;
     }
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+    bool help = strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+    if (help && argc > 2)
+        status = run(2, (char *[]){argv[2], asking, NULL});
+    else if (help)
         print_help(stdout);
-        return CLI_OK;
-    }
-    if (strcmp(word, "--version") == 0) {
+    else if (strcmp(word, "--version") == 0)
         puts("awsync " AWSYNC_VERSION);
-        return CLI_OK;
-    }
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        if (strcmp(word, commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
-    cli_error("there is no command \"%s\"; `awsync --help` lists them", word);
-    return CLI_USAGE;
+    else
+        status = run(argc - 1, argv + 1);
+    return !cli_output_flush() && status == CLI_OK ? CLI_FAILED : status;
 }

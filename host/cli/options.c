@@ -1,20 +1,9 @@
 /* The options of run and serve. */
 #include <getopt.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "host/cli/cli.h"
 #include "host/cli/flags.h"
-
-void cli_error(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    fputs("awsync: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-}
 
 /* In `awsync run` main is invoked once, by us: a fault there would only say that there are faults. */
 static bool read_fault(const char *text, unsigned accepts, struct cli_options *out) {
@@ -177,7 +166,7 @@ bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned a
             return false;
         }
     }
-    if (optind == argc) {
+    if (optind == argc && out->bootstrap != NULL) {
         cli_error("%s needs a FILE; see `awsync %s --help`", command, command);
         return false;
     }
@@ -189,6 +178,7 @@ bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned a
         cli_error("%s takes --event or --event-from, not both", command);
         return false;
     }
-    out->file = argv[optind];
-    return true;
+    char *const *files = optind < argc ? argv + optind : cli_default_file(command);
+    out->file = files != NULL ? files[0] : NULL;
+    return files != NULL;
 }

@@ -12,7 +12,7 @@
 #include "host/cli/package.h"
 
 static const char help[] =
-    "usage: awsync package FILE... [--output function.zip] [--arch x86_64|arm64] [--bootstrap "
+    "usage: awsync package [FILE...] [--output function.zip] [--arch x86_64|arm64] [--bootstrap "
     "PATH]\n\n"
     "Makes a zip of the program FILE for Lambda's provided.al2023: the static runtime, awsync's "
     "modules,\n"
@@ -20,7 +20,7 @@ static const char help[] =
     "folders that\n"
     "the program needs, below its own folder. The key is AWSYNC_KEY, else awsync.key beside the "
     "program,\n"
-    "which is made where it is missing. The same input gives the same bytes.\n\n"
+    "which is made where it is missing. The same input gives the same bytes.\n" CLI_HELP_FILE
     "  --output PATH      the zip (function.zip), for its owner's eyes: the key is in it\n"
     "  --arch ARCH        for this architecture, and no other; without it that of the bootstrap\n"
     "  --bootstrap PATH   the static runtime (`make bootstrap-static`), else the one of this "
@@ -74,17 +74,15 @@ int cli_package(int argc, char **argv) {
         fputs(help, stdout);
         return CLI_OK;
     }
-    if (first == argc) {
-        cli_error("package needs a FILE; see `awsync package --help`");
-        return CLI_USAGE;
-    }
     if (options.arch != NULL && strcmp(options.arch, "x86_64") != 0 &&
         strcmp(options.arch, "arm64") != 0) {
         cli_error("--arch is x86_64 or arm64, not \"%s\"", options.arch);
         return CLI_USAGE;
     }
-    options.files = argv + first;
-    options.file_count = (size_t)(argc - first);
+    options.files = first < argc ? argv + first : cli_default_file("package");
+    options.file_count = first < argc ? (size_t)(argc - first) : 1;
+    if (options.files == NULL)
+        return CLI_USAGE;
     struct package package;
     int status = CLI_FAILED;
     if (package_build(&package, &options) && write_zip(&package.zip, options.output)) {

@@ -213,9 +213,10 @@ static bool read_file(struct buf *out, const char *path) {
     while ((n = fread(block, 1, sizeof block, file)) > 0 && buf_add(out, block, n)) {
     }
     bool failed = ferror(file) != 0;
+    int error = errno;
     fclose(file);
     if (failed)
-        cli_error("--event: %s cannot be read", path);
+        cli_error("--event: %s: %s", path, strerror(error));
     else if (!buf_ok(out))
         cli_error("--event: %s is over Lambda's limit of %d bytes", path, EVENT_MAX);
     return !failed && buf_ok(out);
@@ -237,7 +238,8 @@ bool cli_event_read(struct buf *out, const char *event) {
     if (!json_skip(&reader, json_next(&reader)) || json_next(&reader) != JSON_END) {
         char why[128];
         json_reader_message(&reader, why, sizeof why);
-        cli_error("--event is no JSON: %s", why);
+        cli_error("--event%s%s is no JSON: %s", event[0] == '@' ? ": " : "",
+                  event[0] == '@' ? event + 1 : "", why);
         return false;
     }
     return true;

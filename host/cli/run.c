@@ -12,35 +12,21 @@
 #include "host/cli/watch.h"
 
 static const char help[] =
-    "usage: awsync run FILE [--event JSON | --event @FILE | --event-from SERVICE] [--watch]\n"
+    "usage: awsync run [FILE] [--event JSON | --event @FILE | --event-from SERVICE] [--watch]\n"
     "                  [--concurrency N] [--memory MB] [--timeout SECONDS] [--handler H] "
     "[--env NAME=VALUE]...\n"
     "                  [--bootstrap CMD] [--stats] [--fault SPEC] [--quiet]\n\n"
     "Runs the program FILE on a local AWS of its own: `main` in one process, each spawned function "
     "in another,\n"
-    "values over signed HTTP. The answer goes to standard output, logs go to standard error.\n\n"
+    "values over signed HTTP. The answer goes to standard output, logs go to standard "
+    "error.\n" CLI_HELP_FILE
     "  --event JSON       the event of main ({}); @FILE reads it from a file\n"
     "  --event-from S     an event as a service sends it: apigateway (HTTP API), url (function "
     "URL), sqs, s3,\n"
     "                     eventbridge\n"
     "  --watch            run again whenever a .lua, .json or .so file in the program's folder or "
     "below changes,\n"
-    "                     until Ctrl-C\n"
-    "  --concurrency N    most workers at once (1000)\n"
-    "  --memory MB        memory of a worker, 128 to 10240 (128)\n"
-    "  --timeout SECONDS  longest life of an invocation, 1 to 900 (60)\n"
-    "  --handler H        _HANDLER of the workers, `file.function` (main of FILE)\n"
-    "  --env NAME=VALUE   a variable of the workers; may be given several times\n"
-    "  --bootstrap CMD    the workers run CMD, a program that speaks the Runtime API, with its "
-    "arguments,\n"
-    "                     instead of the runtime for Lua; FILE may be any file then\n"
-    "  --stats            at the end, requests and billed time with an estimate of their cost on "
-    "standard error\n"
-    "  --fault SPEC       inject faults into calls of SQS and Lambda: "
-    "`seed=7,drop=0.05,delay=0.1:200ms,\n"
-    "                     error=0.02,throttle=0.05,cut=0.02,duplicate=0.05,"
-    "only=SendMessageBatch+Invoke`;\n"
-    "                     rates from 0 to 1; the same seed gives the same faults; main is spared\n"
+    "                     until Ctrl-C\n" CLI_HELP_LIMITS CLI_HELP_WORKERS "; main is spared\n"
     "  --quiet            no START, END and REPORT lines on standard error\n\n"
     "Exit status: 0; 1 when main or a function that it spawned failed; 2 for wrong usage.\n";
 
@@ -114,10 +100,8 @@ static int report(const struct answer *answer, const struct engine_figures *figu
     }
     fwrite(answer->payload, 1, answer->payload_len, stdout);
     putchar('\n');
-    if (fflush(stdout) != 0) {
-        cli_error("standard output cannot be written");
+    if (!cli_output_flush())
         return CLI_FAILED;
-    }
     if (figures->failed_events > 0)
         cli_error("%" PRIu64 " spawned call%s failed", figures->failed_events,
                   figures->failed_events == 1 ? "" : "s");

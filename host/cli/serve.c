@@ -5,7 +5,7 @@
 #include "host/cli/cli.h"
 
 static const char help[] =
-    "usage: awsync serve FILE [--port N] [--concurrency N] [--memory MB] [--timeout SECONDS]\n"
+    "usage: awsync serve [FILE] [--port N] [--concurrency N] [--memory MB] [--timeout SECONDS]\n"
     "                    [--retries N] [--event-age SECONDS] [--reserved N] [--on-failure QUEUE]\n"
     "                    [--handler H] [--env NAME=VALUE]... [--bootstrap CMD] [--stats] "
     "[--fault SPEC] [--quiet]\n\n"
@@ -14,31 +14,16 @@ static const char help[] =
     "`export NAME=value` lines by which any AWS client reaches it, and runs until SIGINT or "
     "SIGTERM:\n\n"
     "    awsync serve squares.lua > env.sh &\n"
-    "    . ./env.sh; aws lambda invoke --function-name squares /dev/stdout\n\n"
-    "  --port N           port to listen on; 0 (default): any free one\n"
-    "  --concurrency N    most workers at once (1000)\n"
-    "  --memory MB        memory of a worker, 128 to 10240 (128)\n"
-    "  --timeout SECONDS  longest life of an invocation, 1 to 900 (60)\n"
+    "    . ./env.sh; aws lambda invoke --function-name squares /dev/stdout\n\n" CLI_HELP_FILE
+    "  --port N           port to listen on; 0 (default): any free one\n" CLI_HELP_LIMITS
     "  --retries N        of asynchronous events after an error, 0 to 2 (0)\n"
     "  --event-age SECONDS  greatest age of an event that waits, 60 to 21600 (21600)\n"
     "  --reserved N       reserved concurrency, 1 to 900 (none)\n"
     "  --on-failure QUEUE standard queue, yours to create, for the records of events that failed\n"
-    "                     (these four are settable by Lambda's API too)\n"
-    "  --handler H        _HANDLER of the workers, `file.function` (main of FILE)\n"
-    "  --env NAME=VALUE   a variable of the workers; may be given several times\n"
-    "  --bootstrap CMD    the workers run CMD, a program that speaks the Runtime API, with its "
-    "arguments,\n"
-    "                     instead of the runtime for Lua; FILE may be any file then\n"
-    "  --stats            at the end, requests and billed time with an estimate of their cost on "
-    "standard error\n"
-    "  --fault SPEC       inject faults into calls of SQS and Lambda: "
-    "`seed=7,drop=0.05,delay=0.1:200ms,\n"
-    "                     error=0.02,throttle=0.05,cut=0.02,duplicate=0.05,"
-    "only=SendMessageBatch+Invoke`;\n"
-    "                     rates from 0 to 1; the same seed gives the same faults\n"
+    "                     (these four are settable by Lambda's API too)\n" CLI_HELP_WORKERS "\n"
     "  --quiet            no START, END and REPORT lines on standard error\n";
 
-static void print_exports(const struct engine *engine) {
+static bool print_exports(const struct engine *engine) {
     printf("export AWS_ENDPOINT_URL=%s\n", engine_endpoint(engine));
     printf("export AWS_REGION=%s\n", engine_region(engine));
     printf("export AWS_DEFAULT_REGION=%s\n", engine_region(engine));
@@ -46,7 +31,7 @@ static void print_exports(const struct engine *engine) {
     printf("export AWS_SECRET_ACCESS_KEY=%s\n", engine_secret_access_key(engine));
     /* one of the caller's own would be sent along and refused */
     printf("export AWS_SESSION_TOKEN=\n");
-    fflush(stdout);
+    return cli_output_flush();
 }
 
 int cli_serve(int argc, char **argv) {
@@ -65,7 +50,8 @@ int cli_serve(int argc, char **argv) {
     status = CLI_FAILED;
     if (!cli_session_start(&session, &options, &program))
         goto done;
-    print_exports(session.engine);
+    if (!print_exports(session.engine))
+        goto done;
     while (cli_session_wait(&session, -1, -1) == 0) {
     }
     status = CLI_OK;

@@ -81,6 +81,10 @@ int cli_test(int argc, char **argv) {
         fputs(help, stdout);
         return CLI_OK;
     }
+    if (argc == 1 && access("spec", F_OK) != 0 && access(".busted", F_OK) != 0) {
+        cli_error("there is no spec/ here; `awsync new NAME` makes a program with one");
+        return CLI_FAILED;
+    }
     if (!set_environment())
         return CLI_FAILED;
     /* busted runs by whatever `lua` is on this machine; this program's modules are for 5.4. */

@@ -238,6 +238,12 @@ function docs.foreign(message)
   return #words > 0 and table.concat(words, " ") or nil
 end
 
+--- Raises, with the place, when a message of a page is not in the sources' own words.
+function docs.own_words(page, line, message)
+  local foreign = docs.foreign(message)
+  if foreign then error(("%s:%d: %s: not in the sources: %s"):format(page, line, message, foreign), 0) end
+end
+
 --- Whether some message of the list says this text of the sources.
 function docs.says(messages, text)
   local parts = parts_of(text)
