@@ -86,6 +86,7 @@ int main(int argc, char **argv) {
     struct evhttp *http = base != NULL ? evhttp_new(base) : NULL;
     if (http == NULL || evhttp_accept_socket(http, fd) != 0)
         fail("evhttp");
+    evhttp_set_default_content_type(http, NULL);
     evhttp_set_gencb(http, on_request, NULL);
     printf("%d\n", ntohs(address.sin_port));
     fflush(stdout);

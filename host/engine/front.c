@@ -2,10 +2,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 
 #include "host/base/buf.h"
 #include "host/base/random.h"
@@ -28,7 +25,7 @@ TAILQ_HEAD(call_list, service_call);
 
 struct front {
     struct event_base *base;
-    struct evhttp *http;
+    struct http_server *http;
     const struct engine_config *config;
     struct figures *figures;
     struct front_services services;
@@ -39,13 +36,12 @@ struct front {
 
 struct service_call {
     struct front *front;
-    struct evhttp_request *request;
+    struct http_request *request;
     const char *body; /* of the request's buffer */
     size_t body_len;
     char *query; /* within path's memory */
     void (*gone)(void *context);
     void *gone_context;
-    bool watched;
     bool by_worker;
     enum auth_service service;
     struct fault_fate fate;
@@ -57,25 +53,8 @@ struct service_call {
 
 /* --- service.h: what a service reads ---------------------------------------------------------- */
 
-static const char *method_text(enum evhttp_cmd_type type) {
-    switch (type) {
-    case EVHTTP_REQ_GET:
-        return "GET";
-    case EVHTTP_REQ_POST:
-        return "POST";
-    case EVHTTP_REQ_PUT:
-        return "PUT";
-    case EVHTTP_REQ_DELETE:
-        return "DELETE";
-    case EVHTTP_REQ_HEAD:
-        return "HEAD";
-    default:
-        return "PATCH";
-    }
-}
-
 const char *service_method(const struct service_call *call) {
-    return method_text(evhttp_request_get_command(call->request));
+    return http_method(call->request);
 }
 
 const char *service_path(const struct service_call *call) {
@@ -87,7 +66,7 @@ const char *service_query(const struct service_call *call) {
 }
 
 const char *service_header(const struct service_call *call, const char *name) {
-    return evhttp_find_header(evhttp_request_get_input_headers(call->request), name);
+    return http_header(call->request, name);
 }
 
 const char *service_body(const struct service_call *call, size_t *len_out) {
@@ -121,7 +100,7 @@ bool call_by_worker(const struct service_call *call) {
 /* --- service.h: what a service answers -------------------------------------------------------- */
 
 void service_set_header(struct service_call *call, const char *name, const char *value) {
-    evhttp_add_header(evhttp_request_get_output_headers(call->request), name, value);
+    http_set_header(call->request, name, value);
 }
 
 static const char *reason_text(int status) {
@@ -161,7 +140,7 @@ static void cut_within(const struct service_call *call, int status, const char *
 
 void service_answer(struct service_call *call, int status, const char *content_type,
                     const void *body, size_t len) {
-    struct evhttp_request *request = call->request;
+    struct http_request *request = call->request;
     const struct front *front = call->front;
 
     /* Who has read the answer finds its effects in the figures. */
@@ -170,31 +149,24 @@ void service_answer(struct service_call *call, int status, const char *content_t
     service_set_header(call, "x-amzn-RequestId", call->request_id);
     if (content_type != NULL && len > 0)
         service_set_header(call, "Content-Type", content_type);
-    if (len > 0)
-        evbuffer_add(evhttp_request_get_output_buffer(request), body, len);
-    if (call->watched)
-        http_unwatch(request);
     if (call->fate.ending == FAULT_DROP)
         http_cut(request, NULL, 0);
     else if (call->fate.ending == FAULT_CUT)
         cut_within(call, status, body, len);
     free(call);
-    http_answer(request, status, reason_text(status));
+    http_answer(request, status, reason_text(status), body, len);
 }
 
-static void connection_gone(struct evhttp_connection *connection, void *context) {
+static void connection_gone(struct http_request *request, void *context) {
     struct service_call *call = context;
 
-    (void)connection;
-    call->watched = false; /* evhttp has let go of the request: it is freed by the answer */
-    if (call->gone != NULL)
-        call->gone(call->gone_context);
+    (void)request; /* it is over with the answer */
+    call->gone(call->gone_context);
 }
 
 void service_on_gone(struct service_call *call, void (*gone)(void *context), void *context) {
     call->gone = gone;
     call->gone_context = context;
-    call->watched = true;
     http_watch(call->request, connection_gone, call);
 }
 
@@ -230,27 +202,23 @@ static enum auth_service service_of(const struct service_call *call) {
                : AUTH_SQS;
 }
 
-static void verify(struct front *front, enum auth_service service, struct evhttp_request *request,
+static void verify(struct front *front, enum auth_service service, struct http_request *request,
                    const struct service_call *call, struct auth_result *out) {
     struct sigv4_header on_stack[MAX_HEADERS];
     struct sigv4_header *headers = on_stack;
-    struct evkeyvalq *input = evhttp_request_get_input_headers(request);
-    struct evkeyval *item;
-    size_t count = 0;
+    size_t count;
+    const struct http_field *fields = http_fields(request, &count);
 
-    for (item = TAILQ_FIRST(input); item != NULL; item = TAILQ_NEXT(item, next))
-        count++;
     if (count > MAX_HEADERS && (headers = malloc(count * sizeof(*headers))) == NULL) {
         *out = (struct auth_result){.result = SIGV4_NO_MEMORY};
         return;
     }
-    count = 0;
-    for (item = TAILQ_FIRST(input); item != NULL; item = TAILQ_NEXT(item, next))
-        headers[count++] = (struct sigv4_header){item->key, item->value};
+    for (size_t i = 0; i < count; i++)
+        headers[i] = (struct sigv4_header){fields[i].name, fields[i].value};
 
     auth_verify(front->auth, service,
                 &(struct sigv4_request){.method = service_method(call),
-                                        .target = evhttp_request_get_uri(request),
+                                        .target = http_target(request),
                                         .headers = headers,
                                         .header_count = count,
                                         .body = call->body,
@@ -260,8 +228,8 @@ static void verify(struct front *front, enum auth_service service, struct evhttp
         free(headers);
 }
 
-static struct service_call *call_new(struct front *front, struct evhttp_request *request) {
-    const char *target = evhttp_request_get_uri(request);
+static struct service_call *call_new(struct front *front, struct http_request *request) {
+    const char *target = http_target(request);
     size_t len = strlen(target);
     struct service_call *call = malloc(sizeof(*call) + len + 2);
     char *mark;
@@ -365,14 +333,14 @@ static bool meet_fault(struct front *front, struct service_call *call) {
     return true;
 }
 
-static void on_request(struct evhttp_request *request, void *context) {
+static void on_request(struct http_request *request, void *context) {
     struct front *front = context;
     struct service_call *call = call_new(front, request);
     struct auth_result who;
     enum auth_service service;
 
     if (call == NULL) {
-        evhttp_send_reply(request, 500, "Internal Server Error", NULL);
+        http_answer(request, 500, reason_text(500), "", 0);
         return;
     }
     service = service_of(call);
@@ -410,7 +378,7 @@ bool front_open(struct front *front, const struct front_services *services) {
     front->auth = auth_new(front->config);
     if (front->auth == NULL)
         return false;
-    evhttp_set_gencb(front->http, on_request, front);
+    http_serve(front->http, on_request, front);
     return true;
 }
 
@@ -424,7 +392,7 @@ void front_free(struct front *front) {
         event_free(call->delay);
         free(call); /* its request goes with its connection */
     }
-    evhttp_free(front->http);
+    http_server_free(front->http);
     auth_free(front->auth);
     free(front);
 }

@@ -285,7 +285,7 @@ void function_schedule(struct function *f) {
         continue;
 }
 
-void function_worker_asks(struct function *f, struct worker *w, struct evhttp_request *request) {
+void function_worker_asks(struct function *f, struct worker *w, struct http_request *request) {
     struct invocation *inv;
 
     w->asking = request;

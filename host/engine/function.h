@@ -19,8 +19,8 @@
 
 struct event;
 struct event_base;
-struct evhttp;
-struct evhttp_request;
+struct http_server;
+struct http_request;
 struct service_call;
 struct sqs_service;
 
@@ -71,8 +71,8 @@ struct worker {
     struct event *on_reap; /* of low priority: what it has sent before its end comes first */
     struct event *on_output;
     struct event *on_timer; /* end of init, end of the invocation */
-    struct evhttp *http;
-    struct evhttp_request *asking;      /* its pending request for the next event */
+    struct http_server *http;
+    struct http_request *asking;        /* its pending request for the next event */
     struct invocation *invocation;      /* that it serves; owned */
     char answered_id[RANDOM_UUID_SIZE]; /* request id of the last invocation that is over */
     struct buf line;                    /* of output, still without its end */
@@ -149,7 +149,7 @@ struct outcome {
 };
 
 /* The worker asks for an event: gives it one, now or later (asking is set). */
-void function_worker_asks(struct function *f, struct worker *w, struct evhttp_request *request);
+void function_worker_asks(struct function *f, struct worker *w, struct http_request *request);
 /* The idle worker has closed the connection on which it asked. It may ask again, within the
 ** timeout. */
 void function_worker_left(struct function *f, struct worker *w);

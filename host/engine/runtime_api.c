@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/buffer.h>
-#include <event2/http.h>
-
 #include "host/base/clock.h"
 #include "host/engine/function.h"
 #include "host/engine/http.h"
@@ -19,19 +16,17 @@
 #define ERROR_MAX   8192
 #define STATUS_JSON "{\"status\":\"OK\"}"
 
-static void answer(struct evhttp_request *request, int status, const char *reason, const char *body,
+static void answer(struct http_request *request, int status, const char *reason, const char *body,
                    size_t len) {
-    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
-                      "application/json");
-    evbuffer_add(evhttp_request_get_output_buffer(request), body, len);
-    http_answer(request, status, reason);
+    http_set_header(request, "Content-Type", "application/json");
+    http_answer(request, status, reason, body, len);
 }
 
-static void accept_answer(struct evhttp_request *request) {
+static void accept_answer(struct http_request *request) {
     answer(request, 202, "Accepted", STATUS_JSON, sizeof(STATUS_JSON) - 1);
 }
 
-static void refuse(struct evhttp_request *request, int status, const char *type,
+static void refuse(struct http_request *request, int status, const char *type,
                    const char *message) {
     struct buf body;
     struct json_writer json;
@@ -44,10 +39,6 @@ static void refuse(struct evhttp_request *request, int status, const char *type,
     json_object_end(&json);
     answer(request, status, type, buf_text(&body), body.len);
     buf_free(&body);
-}
-
-static const char *header(struct evhttp_request *request, const char *name) {
-    return evhttp_find_header(evhttp_request_get_input_headers(request), name);
 }
 
 /* `Runtime.ExitError`, `Function.Unknown`: (Runtime|Function)\.[A-Z][a-zA-Z]+ */
@@ -66,52 +57,46 @@ static bool is_error_type(const char *text) {
     return true;
 }
 
-static const char *error_type(struct evhttp_request *request) {
-    const char *type = header(request, "Lambda-Runtime-Function-Error-Type");
+static const char *error_type(struct http_request *request) {
+    const char *type = http_header(request, "Lambda-Runtime-Function-Error-Type");
     return type != NULL && is_error_type(type) ? type : "Runtime.Unknown";
 }
 
 /* --- next ------------------------------------------------------------------------------------- */
 
-static void connection_gone(struct evhttp_connection *connection, void *context) {
+static void connection_gone(struct http_request *request, void *context) {
     struct worker *w = context;
-    struct evhttp_request *request = w->asking;
 
-    (void)connection;
-    if (request == NULL)
-        return;
     function_worker_left(w->function, w);
-    evhttp_request_free(request); /* evhttp has let go of it */
+    http_drop(request);
 }
 
 void runtime_api_give(struct worker *w) {
     const struct engine_config *config = w->function->config;
     const struct invocation *inv = w->invocation;
-    struct evhttp_request *request = w->asking;
-    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+    struct http_request *request = w->asking;
     struct buf deadline;
 
     w->asking = NULL;
-    http_unwatch(request);
     buf_init(&deadline, 32);
     buf_addf(&deadline, "%lld",
              (long long)(clock_wall_ms() + (int64_t)config->timeout_s * 1000 -
                          (clock_mono_us() - inv->started_us) / 1000));
-    evhttp_add_header(headers, "Lambda-Runtime-Aws-Request-Id", inv->request_id);
-    evhttp_add_header(headers, "Lambda-Runtime-Invocation-Id", inv->invocation_id);
-    evhttp_add_header(headers, "Lambda-Runtime-Deadline-Ms", buf_text(&deadline));
-    evhttp_add_header(headers, "Lambda-Runtime-Invoked-Function-Arn", config->function_arn);
+    http_set_header(request, "Lambda-Runtime-Aws-Request-Id", inv->request_id);
+    http_set_header(request, "Lambda-Runtime-Invocation-Id", inv->invocation_id);
+    http_set_header(request, "Lambda-Runtime-Deadline-Ms", buf_text(&deadline));
+    http_set_header(request, "Lambda-Runtime-Invoked-Function-Arn", config->function_arn);
     if (inv->trace_id != NULL)
-        evhttp_add_header(headers, "Lambda-Runtime-Trace-Id", inv->trace_id);
+        http_set_header(request, "Lambda-Runtime-Trace-Id", inv->trace_id);
     if (inv->client_context != NULL)
-        evhttp_add_header(headers, "Lambda-Runtime-Client-Context", inv->client_context);
+        http_set_header(request, "Lambda-Runtime-Client-Context", inv->client_context);
     if (inv->tenant_id != NULL)
-        evhttp_add_header(headers, "Lambda-Runtime-Aws-Tenant-Id", inv->tenant_id);
+        http_set_header(request, "Lambda-Runtime-Aws-Tenant-Id", inv->tenant_id);
     buf_free(&deadline);
     answer(request, 200, "OK", inv->payload, inv->payload_len);
 }
 
-static void on_next(struct worker *w, struct evhttp_request *request) {
+static void on_next(struct worker *w, struct http_request *request) {
     if ((w->state != WORKER_STARTING && w->state != WORKER_ANSWERED) || w->asking != NULL) {
         refuse(request, 403, "InvalidStateTransition",
                "Transition from the present state to Ready is not allowed");
@@ -124,9 +109,9 @@ static void on_next(struct worker *w, struct evhttp_request *request) {
 /* --- response, error -------------------------------------------------------------------------- */
 
 /* Refuses an answer that does not belong to what the worker is doing. */
-static bool may_answer(struct worker *w, struct evhttp_request *request, const char *id) {
+static bool may_answer(struct worker *w, struct http_request *request, const char *id) {
     const struct invocation *inv = w->invocation;
-    const char *invocation_id = header(request, "Lambda-Runtime-Invocation-Id");
+    const char *invocation_id = http_header(request, "Lambda-Runtime-Invocation-Id");
 
     if (inv != NULL && w->state == WORKER_BUSY && strcmp(inv->request_id, id) == 0) {
         if (invocation_id == NULL || strcmp(invocation_id, inv->invocation_id) == 0)
@@ -165,8 +150,8 @@ static void settle_too_large(struct worker *w, size_t len) {
     buf_free(&body);
 }
 
-static void on_response(struct worker *w, struct evhttp_request *request, const char *id) {
-    const char *mode = header(request, "Lambda-Runtime-Function-Response-Mode");
+static void on_response(struct worker *w, struct http_request *request, const char *id) {
+    const char *mode = http_header(request, "Lambda-Runtime-Function-Response-Mode");
     size_t len;
     const char *body;
 
@@ -187,7 +172,7 @@ static void on_response(struct worker *w, struct evhttp_request *request, const 
     accept_answer(request);
 }
 
-static void on_error(struct worker *w, struct evhttp_request *request, const char *id) {
+static void on_error(struct worker *w, struct http_request *request, const char *id) {
     size_t len;
     const char *body;
 
@@ -205,7 +190,7 @@ static void on_error(struct worker *w, struct evhttp_request *request, const cha
     accept_answer(request);
 }
 
-static void on_init_error(struct worker *w, struct evhttp_request *request) {
+static void on_init_error(struct worker *w, struct http_request *request) {
     size_t len;
     const char *body;
 
@@ -240,28 +225,29 @@ static char *split_invocation(char *path, const char **what_out) {
     return path;
 }
 
-static void route(struct worker *w, struct evhttp_request *request, char *path) {
-    enum evhttp_cmd_type method = evhttp_request_get_command(request);
+static void route(struct worker *w, struct http_request *request, char *path) {
+    bool gets = strcmp(http_method(request), "GET") == 0;
+    bool posts = strcmp(http_method(request), "POST") == 0;
     const char *what = "";
     const char *id;
 
     path[strcspn(path, "?")] = '\0';
-    if (strcmp(path, "invocation/next") == 0 && method == EVHTTP_REQ_GET) {
+    if (strcmp(path, "invocation/next") == 0 && gets) {
         on_next(w, request);
-    } else if (strcmp(path, "init/error") == 0 && method == EVHTTP_REQ_POST) {
+    } else if (strcmp(path, "init/error") == 0 && posts) {
         on_init_error(w, request);
-    } else if (method == EVHTTP_REQ_POST && (id = split_invocation(path, &what)) != NULL &&
+    } else if (posts && (id = split_invocation(path, &what)) != NULL &&
                strcmp(what, "response") == 0) {
         on_response(w, request, id);
-    } else if (method == EVHTTP_REQ_POST && strcmp(what, "error") == 0) {
+    } else if (posts && strcmp(what, "error") == 0) {
         on_error(w, request, path + strlen("invocation/"));
     } else {
         refuse(request, 404, "NotFound", "There is nothing at this path");
     }
 }
 
-static void on_request(struct evhttp_request *request, void *context) {
-    const char *uri = evhttp_request_get_uri(request);
+static void on_request(struct http_request *request, void *context) {
+    const char *uri = http_target(request);
     char *path;
 
     if (strncmp(uri, PREFIX, sizeof(PREFIX) - 1) != 0) {
@@ -282,6 +268,6 @@ bool runtime_api_open(struct worker *w, int *port_out) {
     w->http = http_listen(w->function->base, port_out, BACKLOG, MAX_BODY);
     if (w->http == NULL)
         return false;
-    evhttp_set_gencb(w->http, on_request, w);
+    http_serve(w->http, on_request, w);
     return true;
 }

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include <event2/event.h>
-#include <event2/http.h>
 
 #include "host/base/clock.h"
 #include "host/engine/function.h"
+#include "host/engine/http.h"
 
 #define LINE_MAX_SIZE  65536   /* longer lines are cut into pieces */
 #define DRAIN_MAX      1048576 /* bytes of output read in one go */
@@ -340,7 +340,7 @@ void worker_free(struct worker *w) {
             event_free(events[i]);
     if (w->http != NULL) {
         w->asking = NULL;
-        evhttp_free(w->http);
+        http_server_free(w->http);
     }
     if (w->pidfd >= 0)
         close(w->pidfd);
