@@ -2,6 +2,7 @@
 local room = require "spec.support.channels"
 local probe, server, serve, new_hub = room.probe, room.server, room.serve, room.new_hub
 local why, pick, queue, credits_of = room.why, room.pick, room.queue, room.credits_of
+local create, open_elsewhere = room.create, room.open_elsewhere
 local patience = require "spec.support.patience"
 
 -- Pushes until none goes any more; how many went.
@@ -16,9 +17,7 @@ after_each(room.finish)
 
 describe("a bounded channel", function()
   it("has a companion with a credit for each place, gone with the channel", function()
-    serve()
-    local hub = new_hub()
-    local c = hub:create { capacity = 3 }
+    local hub, c = create { capacity = 3 }
     assert.equal(3, c:cap())
     assert.equal(-1, hub:create():cap())
     assert.is_true(c:push("a"))
@@ -49,9 +48,7 @@ describe("a bounded channel", function()
   end)
 
   it("lets a push wait until another process has popped", function()
-    serve()
-    local hub = new_hub()
-    local c = hub:create { capacity = 2 }
+    local _, c = create { capacity = 2 }
     assert.equal(2, fill(c))
     local start = probe.now()
     local worker = server:work { url = c:url(5), capacity = 2, count = 1, wait = 5000 }
@@ -86,9 +83,7 @@ describe("a bounded channel", function()
   end)
 
   it("is closed and drained like any other, and needs no place for its end", function()
-    serve()
-    local hub = new_hub()
-    local c = hub:create { capacity = 2 }
+    local _, c = create { capacity = 2 }
     assert.equal(2, fill(c))
     assert.is_true(c:close())
     assert.equal("closed", why(c:push("x", 1)))
@@ -97,10 +92,8 @@ describe("a bounded channel", function()
   end)
 
   it("says when its owner has deleted it under a waiting push", function()
-    serve()
-    local owner, other = new_hub(), new_hub()
-    local c = owner:create { capacity = 1 }
-    local o = other:open(c:url(5), { capacity = 1 })
+    local owner, c = create { capacity = 1 }
+    local o = open_elsewhere(c, { capacity = 1 })
     assert.is_true(o:push("a"))
     assert.is_true(owner:finish(5))
     probe.sleep(2.1) -- SQS may answer so for a moment: only later it is believed
@@ -129,10 +122,8 @@ end)
 
 describe("a credit", function()
   it("in the hand of a sender that dies is back after the visibility timeout", function()
-    serve()
-    local hub, dying = new_hub(), new_hub()
-    local c = hub:create { capacity = 1, visibility = 1 }
-    local d = dying:open(c:url(5), { capacity = 1, visibility = 1 })
+    local hub, c = create { capacity = 1, visibility = 1 }
+    local d, dying = open_elsewhere(c, { capacity = 1, visibility = 1 })
     hub:flush(5)
     server:fault { op = "send", kind = "throttle", count = -1 }
     assert.is_true(d:push("never"))
@@ -145,10 +136,8 @@ describe("a credit", function()
   end)
 
   it("of a sender that died before deleting it is used up by the values that it made", function()
-    serve()
-    local hub, dying = new_hub(), new_hub()
-    local c = hub:create { capacity = 2, visibility = 1 }
-    local d = dying:open(c:url(5), { capacity = 2, visibility = 1 })
+    local hub, c = create { capacity = 2, visibility = 1 }
+    local d, dying = open_elsewhere(c, { capacity = 2, visibility = 1 })
     hub:flush(5)
     server:fault { op = "delete", kind = "throttle", count = -1 }
     assert.is_true(d:push("a"))
@@ -167,12 +156,10 @@ describe("a credit", function()
   end)
 
   it("of a value whose receiver dies comes back once, with the value's next receiver", function()
-    serve()
-    local hub, dying = new_hub(), new_hub()
-    local c = hub:create { capacity = 2, visibility = 1 }
+    local hub, c = create { capacity = 2, visibility = 1 }
     assert.equal(2, fill(c))
     hub:flush(5)
-    local d = dying:open(c:url(5), { capacity = 2, visibility = 1 })
+    local d, dying = open_elsewhere(c, { capacity = 2, visibility = 1 })
     server:fault { op = "delete", kind = "throttle", count = -1 }
     assert.equal("f1", d:pop(5))
     probe.sleep(0.1) -- the credit has gone back, the value is not deleted
@@ -210,9 +197,8 @@ end)
 
 describe("select with a push on a bounded channel", function()
   it("takes it only with a credit", function()
-    serve()
-    local hub = new_hub()
-    local c, other = hub:create { capacity = 1 }, hub:create()
+    local hub, c = create { capacity = 1 }
+    local other = hub:create()
     assert.same({ 1, nil, "ok" }, pick(hub, { { c, "a" } }, 0))
     assert.same({ 0, nil, "timeout" }, pick(hub, { { c, "b" } }, 0))
     assert.same({ 0, nil, "timeout" }, pick(hub, { { c, "b" } }, 0.1))
@@ -225,10 +211,9 @@ describe("select with a push on a bounded channel", function()
   end)
 
   it("gives the credit of a case that was not taken back at once", function()
-    serve()
-    local hub, other = new_hub(), new_hub()
-    local c, d = hub:create { capacity = 1 }, hub:create { capacity = 1 }
-    local o = { other:open(c:url(5), { capacity = 1 }), other:open(d:url(5), { capacity = 1 }) }
+    local hub, c = create { capacity = 1 }
+    local d = hub:create { capacity = 1 }
+    local o = { open_elsewhere(c, { capacity = 1 }), (open_elsewhere(d, { capacity = 1 })) }
     hub:flush(5)
     for _ = 1, 8 do
       local which = hub:select({ { c, "x" }, { d, "y" } }, 5)

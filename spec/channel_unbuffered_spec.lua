@@ -1,20 +1,10 @@
 -- The channel room: unbuffered channels and their offers, over an SQS in memory.
 local room = require "spec.support.channels"
-local probe, server, serve, new_hub = room.probe, room.server, room.serve, room.new_hub
+local probe, server = room.probe, room.server
+local create, open_elsewhere = room.create, room.open_elsewhere
 local why, pick, queue, credits_of = room.why, room.pick, room.queue, room.credits_of
 
--- A process, and an unbuffered channel of its own; with another, that one too, which has opened it.
-local function make(latency)
-  serve { latency = latency }
-  local hub = new_hub()
-  return hub, hub:create { capacity = 0 }
-end
-
-local function make_for_two(latency)
-  local hub, c = make(latency)
-  local other = new_hub()
-  return hub, c, other:open(c:url(5), { capacity = 0 }), other
-end
+local unbuffered = { capacity = 0 }
 
 -- A receiver, a sender in another process.
 local function receiver(c, n) return server:work { url = c:url(5), capacity = 0, count = n, wait = 20000 } end
@@ -26,7 +16,7 @@ after_each(room.finish)
 
 describe("an unbuffered channel", function()
   it("takes a push only when a receiver waits", function()
-    local hub, c = make()
+    local hub, c = create(unbuffered)
     assert.equal(0, c:cap())
     assert.same({ 0, nil, "timeout" }, pick(hub, { { c, "a" } }, 0))
     assert.equal("timeout", why(c:push("a", 0.1)))
@@ -41,7 +31,7 @@ describe("an unbuffered channel", function()
   end)
 
   it("meets: a push ends when its receiver is there, not before", function()
-    local _, c = make()
+    local _, c = create(unbuffered)
     local pusher = sender(c, 3)
     local popped = {}
     for i = 1, 3 do
@@ -55,7 +45,7 @@ describe("an unbuffered channel", function()
   end)
 
   it("lets a polling pop take from a sender that waits", function()
-    local _, c = make()
+    local _, c = create(unbuffered)
     local pusher = sender(c, 1)
     room.wait_for("receive", function(call) return call.queue == credits_of(c) and call.wait > 0 end)
     assert.equal("1", c:pop(0))
@@ -64,7 +54,8 @@ describe("an unbuffered channel", function()
   end)
 
   it("leaves no offer behind when a pop or a select ends without it", function()
-    local hub, c, o = make_for_two()
+    local hub, c = create(unbuffered)
+    local o = open_elsewhere(c, unbuffered)
     local d = hub:create()
     assert.equal("timeout", why(c:pop(0.1)))
     assert.equal("timeout", why(o:push("a", 0)))
@@ -77,7 +68,8 @@ describe("an unbuffered channel", function()
   end)
 
   it("asks for no further offer when a push has its own", function()
-    local _, c, o = make_for_two(2)
+    local _, c = create(unbuffered, { latency = 2 })
+    local o = open_elsewhere(c, unbuffered)
     local credits = credits_of(c)
     for i = 1, 30 do
       local popper = receiver(c, 1)
@@ -88,7 +80,8 @@ describe("an unbuffered channel", function()
   end)
 
   it("takes no other receiver's offer back when its own has brought a value meanwhile", function()
-    local hub, c, o = make_for_two()
+    local hub, c = create(unbuffered)
+    local o = open_elsewhere(c, unbuffered)
     local credits = credits_of(c)
     assert.is_true(hub:flush(5))
     -- The pop asks for its offer, whose sender has it by then: the question arrives when the value is there.
@@ -107,7 +100,7 @@ describe("an unbuffered channel", function()
   end)
 
   it("carries everything between senders and receivers", function()
-    local _, c = make(1)
+    local _, c = create(unbuffered, { latency = 1 })
     local url = c:url(5)
     local pushers, poppers = {}, {}
     for i = 1, 3 do
@@ -126,14 +119,15 @@ describe("an unbuffered channel", function()
   end)
 
   it("ends when it is closed", function()
-    local _, c, o, other = make_for_two()
+    local _, c = create(unbuffered)
+    local o, other = open_elsewhere(c, unbuffered)
     c:close()
     assert.equal("closed", why(o:pop(5)))
     assert.is_true(other:finish(5))
   end)
 
   it("does not meet itself in a select that pushes and pops on it, nor stalls", function()
-    local hub, c = make()
+    local hub, c = create(unbuffered)
     local start = probe.now()
     assert.same({ 0, nil, "timeout" }, pick(hub, { { c, "mine" }, { c } }, 0.3))
     assert.same({ 0, nil, "timeout" }, pick(hub, { { c, "mine" }, { c } }, 0))
@@ -142,7 +136,7 @@ describe("an unbuffered channel", function()
 
   it("meets another process in a select that pushes and pops on it, whichever way that goes", function()
     for _, gives in ipairs { true, false } do
-      local hub, c = make()
+      local hub, c = create(unbuffered)
       local other = server:work { url = c:url(5), push = gives, count = 4, wait = 15000, capacity = 0, id = "other" }
       local got = {}
       for i = 1, 4 do
@@ -157,8 +151,9 @@ describe("an unbuffered channel", function()
   end)
 
   it("renews the offer of a pop that waits before senders drop it, and misses none longer than its life", function()
-    local hub, c = make()
-    local d, dying = hub:create { capacity = 0 }, new_hub()
+    local hub, c = create(unbuffered)
+    local d = hub:create(unbuffered)
+    local o, dying = open_elsewhere(d, unbuffered)
     local poppers = { receiver(c, 1), receiver(d, 1) }
     local function offers(of)
       local at = {}
@@ -171,7 +166,7 @@ describe("an unbuffered channel", function()
     for _, of in ipairs { c, d } do room.wait_for("send", offered(of)) end
     -- A sender dies with the offer in its hand.
     server:fault { op = "receive", queue = credits_of(d), kind = "lost", count = -1 }
-    assert.equal("timeout", why(dying:open(d:url(5), { capacity = 0 }):push("never", 0.3)))
+    assert.equal("timeout", why(o:push("never", 0.3)))
     dying:free()
     server:calm()
     assert.equal(1, queue(credits_of(d)).hidden)

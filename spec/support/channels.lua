@@ -35,6 +35,19 @@ function room.new_hub(id)
   return hub
 end
 
+-- A server, a process, and a channel that it has made.
+function room.create(options, server_options)
+  room.serve(server_options)
+  local hub = room.new_hub()
+  return hub, hub:create(options)
+end
+
+-- The channel in another process, and that process.
+function room.open_elsewhere(chan, options)
+  local hub = room.new_hub()
+  return hub:open(chan:url(5), options), hub
+end
+
 -- How many calls there were, and how many entries they had.
 function room.count(op, match)
   local n, entries = 0, 0
