@@ -110,7 +110,7 @@ enum sigv4_result sigv4_work_add_header(struct sigv4_work *work, const char *nam
 
 static int compare_names(const char *a, const char *b) {
     for (;; a++, b++) {
-        unsigned char x = (unsigned char)sigv4_lower(*a), y = (unsigned char)sigv4_lower(*b);
+        unsigned char x = (unsigned char)ascii_lower(*a), y = (unsigned char)ascii_lower(*b);
         if (x != y)
             return x < y ? -1 : 1;
         if (x == '\0')
@@ -142,7 +142,7 @@ static void add_lower(struct buf *out, const char *name) {
     if (!at)
         return;
     for (size_t i = 0; i < len; i++)
-        at[i] = sigv4_lower(name[i]);
+        at[i] = ascii_lower(name[i]);
     out->len += len;
 }
 

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host/base/ascii.h"
 #include "host/base/buf.h"
 #include "host/base/clock.h"
 #include "sigv4/sigv4.h"
@@ -79,7 +80,6 @@ void sigv4_cache_take_back(struct sigv4_cache *cache, struct sigv4_crypto *crypt
 
 /* One tested character class per function; none depends on the locale. */
 bool sigv4_is_token_char(char c); /* RFC 9110, section 5.6.2 */
-char sigv4_lower(char c);
 bool sigv4_is_blank(char c);
 int sigv4_hex_value(char c); /* -1: no hex digit */
 /* len bytes that form a non-empty token: a method, a header name. */

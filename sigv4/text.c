@@ -10,10 +10,6 @@ bool sigv4_is_token_char(char c) {
     return is_alphanumeric(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
 }
 
-char sigv4_lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 bool sigv4_is_blank(char c) {
     return c == ' ' || c == '\t';
 }
@@ -21,7 +17,7 @@ bool sigv4_is_blank(char c) {
 int sigv4_hex_value(char c) {
     if (c >= '0' && c <= '9')
         return c - '0';
-    c = sigv4_lower(c);
+    c = ascii_lower(c);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
@@ -43,7 +39,7 @@ bool sigv4_is_scope_part(const char *text, size_t max) {
 
 bool sigv4_name_starts(const char *name, const char *lower) {
     for (; *lower != '\0'; name++, lower++)
-        if (sigv4_lower(*name) != *lower)
+        if (ascii_lower(*name) != *lower)
             return false;
     return true;
 }

@@ -86,7 +86,7 @@ static enum sigv4_result name_list_read(struct name_list *list, char *text, size
         if (!sigv4_is_token(at, span))
             return SIGV4_INCOMPLETE;
         for (size_t i = 0; i < span; i++)
-            if (at[i] != sigv4_lower(at[i]))
+            if (at[i] != ascii_lower(at[i]))
                 result = SIGV4_MISMATCH;
         at[span] = '\0';
         if (list->count > 0 && strcmp(list->names[list->count - 1], at) >= 0)
@@ -99,10 +99,10 @@ static enum sigv4_result name_list_read(struct name_list *list, char *text, size
 
 /* Compares a name of any case with one in lower case. */
 static int compare_name(const char *name, const char *lower) {
-    for (; sigv4_lower(*name) == *lower; name++, lower++)
+    for (; ascii_lower(*name) == *lower; name++, lower++)
         if (*lower == '\0')
             return 0;
-    return (unsigned char)sigv4_lower(*name) < (unsigned char)*lower ? -1 : 1;
+    return (unsigned char)ascii_lower(*name) < (unsigned char)*lower ? -1 : 1;
 }
 
 static bool name_list_mark(struct name_list *list, const char *name) {

@@ -1,10 +1,58 @@
 local base = require "probe.base"
+local shell = require "spec.support.shell"
 
 local function all_bytes()
   local t = {}
   for i = 0, 255 do t[i + 1] = string.char(i) end
   return table.concat(t)
 end
+
+describe("names", function()
+  -- Takes a locale, made for this spec, in which the small form of I is not i, as in Turkish.
+  local function turkish_letters()
+    local folder, remove = shell.folder()
+    local pairs_of_letters = {}
+    for letter = 0x41, 0x5a do
+      if letter ~= 0x49 then
+        pairs_of_letters[#pairs_of_letters + 1] = ("(<U%04X>,<U%04X>)"):format(letter, letter + 32)
+      end
+    end
+    shell.write(folder .. "/source", "LC_CTYPE\nupper <U0041>..<U005A>\nlower <U0061>..<U007A>\ntolower "
+      .. table.concat(pairs_of_letters, ";") .. "\nEND LC_CTYPE\n")
+    shell.write(folder .. "/ascii", "<code_set_name> ASCII\n<comment_char> %\n<escape_char> /\n"
+      .. "CHARMAP\n<U0000>..<U007F> /x00 ASCII\nEND CHARMAP\n")
+    local _, warnings = shell.run(("cd %s && localedef -c -i ./source -f ./ascii ./dotless"):format(
+      shell.quote(folder)))
+    local done = base.set_letters(folder, "dotless")
+    remove()
+    return done or warnings
+  end
+
+  it("are the same in any case, in any locale", function()
+    finally(function() base.set_letters() end)
+    for _, letters in ipairs { "C", "Turkish" } do
+      if letters == "Turkish" then
+        assert.is_true(turkish_letters())
+        assert.equal("Ix", ("IX"):lower())
+      end
+      assert.is_true(base.same("x-amzn-RequestId", "X-AMZN-REQUESTID"), letters)
+      assert.is_true(base.same("", ""))
+      for _, other in ipairs { "requestit", "requesti", "requestid ", "" } do
+        assert.is_false(base.same("RequestId", other), other)
+      end
+      assert.is_true(base.same("HTTPS://I", "https://x", 8))
+      assert.is_false(base.same("HTTPS:/I", "https://x", 8))
+      assert.is_true(base.same("Id", "iD", 9))
+      assert.is_false(base.same("Id", "iDx", 9))
+    end
+    for a = 1, 255 do
+      for b = a, 255 do
+        local same = a == b or b == a + 32 and a >= 0x41 and a <= 0x5a
+        assert(base.same(string.char(a), string.char(b)) == same, a)
+      end
+    end
+  end)
+end)
 
 describe("a buffer", function()
   it("collects what is added and always ends with a NUL that does not count", function()

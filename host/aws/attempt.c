@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
+#include "host/base/ascii.h"
 #include "host/base/clock.h"
 
 enum { TIMEOUT_MS = 60000, SKEW_TOOK_MAX_MS = 900000, PATIENT_DELAY_MS = 2000 };
@@ -23,7 +23,7 @@ static bool add_plain_headers(struct request *r) {
     int max = r->client->config.max_attempts;
     bool typed = false;
     for (size_t i = 0; i < r->in.header_count; i++)
-        typed = typed || strcasecmp(r->in.headers[i].name, "content-type") == 0;
+        typed = typed || ascii_same(r->in.headers[i].name, "content-type");
     snprintf(count, sizeof count, "attempt=%d; max=%d", r->error.attempts, max);
     return http_header_add(x, "User-Agent", r->client->config.user_agent) &&
            http_header_add(x, "amz-sdk-invocation-id", r->invocation) &&

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "host/aws/retry.h"
+#include "host/base/ascii.h"
 #include "host/base/buf.h"
 
 /* Endings of AWS_ENDPOINT_URL_ and keys in a `services` section. */
@@ -63,7 +63,7 @@ static bool flag(const struct reading *r, const char *env, const char *key) {
     const char *value = config_env(env);
     if (value == NULL)
         value = setting(r, key);
-    return value != NULL && strcasecmp(value, "true") == 0;
+    return value != NULL && ascii_same(value, "true");
 }
 
 /* The configured URL of a service, or NULL: then AWS's own. */

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "host/aws/fetch.h"
+#include "host/base/ascii.h"
 #include "host/base/secret.h"
 
 enum { TIMEOUT_MS = 2000, TRIES = 3, PAUSE_MS = 1000, TOKEN_MAX = 64 << 10 };
@@ -22,7 +22,7 @@ static bool plain_host_allowed(const char *host) {
     static const char *const hosts[] = {"localhost", "169.254.170.2", "169.254.170.23", "[::1]",
                                         "[fd00:ec2::23]"};
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
-        if (strcasecmp(host, hosts[i]) == 0)
+        if (ascii_same(host, hosts[i]))
             return true;
     unsigned a, b, c, d;
     char rest;
@@ -75,7 +75,7 @@ bool container_url(char *out, size_t size, char *error, size_t error_size) {
         snprintf(error, error_size, "%s: %s", name, reason);
         return false;
     }
-    bool https = strncasecmp(e.url, "https:", 6) == 0;
+    bool https = ascii_same_n(e.url, "https:", 6);
     cut_port(e.host);
     bool allowed = https || plain_host_allowed(e.host);
     if (!allowed)

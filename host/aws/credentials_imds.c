@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "host/aws/fetch.h"
+#include "host/base/ascii.h"
 #include "host/base/secret.h"
 
 enum { TIMEOUT_MS = 1000, TRIES = 3, PAUSE_MS = 200, TOKEN_MAX = 4096, ROLE_MAX = 256 };
@@ -13,7 +13,7 @@ enum { TIMEOUT_MS = 1000, TRIES = 3, PAUSE_MS = 200, TOKEN_MAX = 4096, ROLE_MAX 
 
 static bool is_true(const char *name) {
     const char *value = config_env(name);
-    return value != NULL && strcasecmp(value, "true") == 0;
+    return value != NULL && ascii_same(value, "true");
 }
 
 bool instance_wanted(void) {
@@ -23,7 +23,7 @@ bool instance_wanted(void) {
 void instance_endpoint(char *out, size_t size) {
     const char *url = config_env("AWS_EC2_METADATA_SERVICE_ENDPOINT");
     const char *mode = config_env("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
-    bool v6 = mode != NULL && strcasecmp(mode, "IPv6") == 0;
+    bool v6 = mode != NULL && ascii_same(mode, "IPv6");
     if (url == NULL)
         url = v6 ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
     snprintf(out, size, "%s", url);

@@ -1,9 +1,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "host/aws/config.h"
+#include "host/base/ascii.h"
 
 /* Regions of one partition begin alike. The first row that fits counts. */
 static const struct partition {
@@ -90,9 +90,9 @@ bool endpoint_parse(struct endpoint *out, const char *url, const char *region, c
         snprintf(error, error_size, "\"%.80s\" is no name of a region", region);
         return false;
     }
-    bool https = strncasecmp(url, "https://", 8) == 0;
+    bool https = ascii_same_n(url, "https://", 8);
     const char *authority = https ? url + 8 : url + 7;
-    if (!https && strncasecmp(url, "http://", 7) != 0) {
+    if (!https && !ascii_same_n(url, "http://", 7)) {
         snprintf(error, error_size, "endpoint \"%.200s\" begins with neither http:// nor https://",
                  url);
         return false;

@@ -3,8 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
+#include "host/base/ascii.h"
 #include "host/json/json.h"
 
 enum { ERROR_BODY_MAX = 64 << 10, ERROR_DEPTH_MAX = 16 };
@@ -13,7 +13,7 @@ const char *headers_get(struct headers headers, const char *name) {
     size_t name_len = strlen(name);
     const char *line = headers.data, *end = headers.data + headers.len;
     for (; line != NULL && line < end; line += strlen(line) + 1)
-        if (strncasecmp(line, name, name_len) == 0 && line[name_len] == ':') {
+        if (ascii_same_n(line, name, name_len) && line[name_len] == ':') {
             line += name_len + 1;
             return line + strspn(line, " \t");
         }

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/base/ascii.h"
 #include "host/base/buf.h"
 #include "host/base/secret.h"
 
@@ -193,9 +193,9 @@ static const char *find(const struct ini *ini, const char *section, const char *
                         const char *key) {
     for (size_t i = ini->count; i > 0; i--) {
         const struct ini_line *line = &ini->lines[i - 1];
-        if ((line->group == NULL) == (group == NULL) && strcasecmp(line->key, key) == 0 &&
+        if ((line->group == NULL) == (group == NULL) && ascii_same(line->key, key) &&
             strcmp(line->section, section) == 0 &&
-            (group == NULL || strcasecmp(line->group, group) == 0))
+            (group == NULL || ascii_same(line->group, group)))
             return line->value;
     }
     return NULL;

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "host/base/ascii.h"
 #include "host/base/base64.h"
 
 enum {
@@ -44,7 +44,7 @@ static bool fail(struct sqs_request *request, const char *format, const char *na
 
 static bool name_valid(const char *name, size_t len) {
     if (len == 0 || len > NAME_MAX_BYTES || name[0] == '.' || name[len - 1] == '.' ||
-        strncasecmp(name, "aws.", 4) == 0 || strncasecmp(name, "amazon.", 7) == 0)
+        ascii_same_n(name, "aws.", 4) || ascii_same_n(name, "amazon.", 7))
         return false;
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)name[i];

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
+#include "host/base/ascii.h"
 #include "host/base/clock.h"
 
 enum { LINE_MAX_BYTES = 1024 * 1024, MESSAGE_MAX_BYTES = 64 * 1024 }; /* longer messages are cut */
@@ -20,10 +20,10 @@ static char request[128];
 
 void log_open(void) {
     const char *format = getenv("AWS_LAMBDA_LOG_FORMAT"), *level = getenv("AWS_LAMBDA_LOG_LEVEL");
-    json_format = format != NULL && strcasecmp(format, "JSON") == 0;
+    json_format = format != NULL && ascii_same(format, "JSON");
     least = LOG_LEVEL_INFO;
     for (int i = 0; level != NULL && i <= LOG_LEVEL_FATAL; i++)
-        if (strcasecmp(level, level_names[i]) == 0)
+        if (ascii_same(level, level_names[i]))
             least = (enum log_level)i;
 }
 

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
+#include "host/base/ascii.h"
 #include "host/runtime/runtime_http.h"
 
 #define ROOT       "/2018-06-01/runtime"
@@ -70,8 +70,7 @@ static bool on_event_header(void *context, const char *name, size_t name_len, co
                             size_t value_len) {
     struct runtime_event *event = context;
     for (int i = 0; i < RUNTIME_HEADER_COUNT; i++) {
-        if (strlen(header_names[i]) != name_len ||
-            strncasecmp(name, header_names[i], name_len) != 0)
+        if (strlen(header_names[i]) != name_len || !ascii_same_n(name, header_names[i], name_len))
             continue;
         buf_reset(&event->headers[i]);
         return buf_add(&event->headers[i], value, value_len);

@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "host/base/ascii.h"
 
 /* A line of an answer must fit into what is read at once. */
 enum { IN_SIZE = 64 * 1024, HEAD_MAX = 256 * 1024, HOST_MAX = 256, REASON_MAX = 256 };
@@ -192,7 +193,7 @@ struct framing {
 };
 
 static bool is_name(const char *name, size_t len, const char *wanted) {
-    return strlen(wanted) == len && strncasecmp(name, wanted, len) == 0;
+    return strlen(wanted) == len && ascii_same_n(name, wanted, len);
 }
 
 /* Does a list such as `a, b` hold the word? */

@@ -1,11 +1,13 @@
-/* The base room as specs see it: base64, hex, clock, random, secret; the buffer and the heap as
-** objects. */
+/* The base room as specs see it: ASCII, base64, hex, clock, random, secret; the buffer and the heap
+** as objects. */
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "host/base/ascii.h"
 #include "host/base/base64.h"
 #include "host/base/buf.h"
 #include "host/base/clock.h"
@@ -390,7 +392,29 @@ static int free_secret(lua_State *L) {
     return 1;
 }
 
+/* same(a, b [, bytes]) */
+static int same(lua_State *L) {
+    const char *a = luaL_checkstring(L, 1), *b = luaL_checkstring(L, 2);
+    lua_pushboolean(L, lua_isnoneornil(L, 3) ? ascii_same(a, b)
+                                             : ascii_same_n(a, b, (size_t)luaL_checkinteger(L, 3)));
+    return 1;
+}
+
+/* set_letters(folder, name) -> whether the C library has found that locale there; none: as before */
+static int set_letters(lua_State *L) {
+    if (lua_isnoneornil(L, 1)) {
+        setlocale(LC_CTYPE, "C");
+        return 0;
+    }
+    setenv("LOCPATH", luaL_checkstring(L, 1), 1);
+    lua_pushboolean(L, setlocale(LC_CTYPE, luaL_checkstring(L, 2)) != NULL);
+    unsetenv("LOCPATH");
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
+    {"same", same},
+    {"set_letters", set_letters},
     {"buf", new_buf},
     {"heap", new_heap},
     {"mono_ms", mono_ms},
