@@ -215,7 +215,7 @@ describe("the deployment's key", function()
     assert.equal(bytes, envelope.load_key(base64))
     assert.equal(bytes, envelope.load_key(" " .. hex .. "\n"))
     assert.equal(bytes .. bytes, envelope.load_key(hex .. hex))
-    assert.equal(("\0"):rep(33), envelope.load_key(("A"):rep(44)))
+    assert.equal(("\xff"):rep(33), envelope.load_key(("/"):rep(44)))
   end)
 
   it("is refused, and not shown, when it is something else", function()
@@ -231,6 +231,10 @@ describe("the deployment's key", function()
     end
     assert.equal("AWSYNC_KEY holds 3 bytes; a key has 32 to 64", select(2, envelope.load_key "QUJD"))
     assert.equal("AWSYNC_KEY is neither hex nor base64", select(2, envelope.load_key "no key"))
+    for _, digits in ipairs { 44, 48, 62, 130 } do
+      assert.equal(("AWSYNC_KEY holds %d bytes; a key has 32 to 64"):format(digits // 2),
+        select(2, envelope.load_key(("a7"):rep(digits // 2))))
+    end
   end)
 
   it("is none, which is no error", function()

@@ -11,8 +11,8 @@ static bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Sixty-four hex digits could be base64 of 48 bytes as well: hex wins, since no random base64
-** looks like it. */
+/* Sixty-four hex digits could be base64 of 48 bytes as well, and forty-four, which are too few, of
+** 33: hex wins, since no random base64 looks like it. */
 enum key_result key_read(const char *text, size_t len, unsigned char *bytes_out, size_t *len_out) {
     *len_out = 0;
     while (len > 0 && is_blank(text[len - 1]))
@@ -26,8 +26,7 @@ enum key_result key_read(const char *text, size_t len, unsigned char *bytes_out,
     struct buf bytes;
     buf_init_secret(&bytes, KEY_TEXT_MAX);
     enum key_result result = KEY_OK;
-    bool read = (len >= 2 * (size_t)KEY_BYTES_MIN && hex_decode(&bytes, text, len)) ||
-                base64_decode(&bytes, text, len);
+    bool read = hex_decode(&bytes, text, len) || base64_decode(&bytes, text, len);
     *len_out = bytes.len;
     if (!buf_ok(&bytes))
         result = KEY_NO_MEMORY;
