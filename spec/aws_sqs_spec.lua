@@ -160,6 +160,13 @@ describe("a call to SQS", function()
     end
   end)
 
+  it("fails when the URL of a queue is not in the answer: the queue may be there", function()
+    with(function() return { body = "{}" } end)
+    local error = client:sqs("create", { name = "q" }).error
+    assert.same({ "MalformedAnswer", "the answer has no QueueUrl", true },
+      { error.code, error.message, error.may_have_run })
+  end)
+
   it("takes a queue that is gone at the second attempt for deleted, at the first not", function()
     with(function(request)
       if request.number == 1 then

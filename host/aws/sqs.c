@@ -194,6 +194,7 @@ static void url_done(void *context, const struct aws_response *response) {
     if (tree != NULL && url == NULL) {
         error_set(&error, AWS_CODE_MALFORMED, "the answer has no QueueUrl");
         error.status = response->status;
+        error.may_have_run = true;
     }
     call->done.url(call->context, url != NULL ? NULL : &error, url);
     finish(call, tree, NULL);
