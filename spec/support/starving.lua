@@ -133,7 +133,7 @@ works["an envelope opened"] = function(probe)
   end
 end
 
-for name, text in pairs { hex = ("ab"):rep(32), base64 = ("A"):rep(44) } do
+for name, text in pairs { hex = ("ab"):rep(32), base64 = ("/"):rep(44) } do
   works["a key in " .. name] = function(probe)
     return function() return probe.envelope.load_key(text) end
   end
