@@ -1,6 +1,7 @@
 local aws = require "support.aws"
 local http_server = require "support.http_server"
 local shell = require "support.shell"
+local tls_server = require "spec.support.tls_server"
 
 describe("credentials", function()
   local folder, remove
@@ -126,6 +127,13 @@ describe("credentials", function()
       assert.equal(1, #requests)
       assert.equal("/creds?x=1", requests[1].target)
       assert.is_nil(requests[1].headers["x-amz-date"])
+    end)
+
+    it("are fetched by TLS from a server that the CA bundle vouches for", function()
+      local source <close> = tls_server.start("-HTTP", 1)
+      shell.write(source.folder .. "/creds", 'HTTP/1.0 200 OK\r\n\r\n{"AccessKeyId":"C1","SecretAccessKey":"s"}')
+      aws.environment { AWS_CONTAINER_CREDENTIALS_FULL_URI = source.url .. "/creds", AWS_CA_BUNDLE = source.cert }
+      assert.equal("C1 -", connect(echo()):request {}.body)
     end)
 
     it("are fetched anew shortly before their end, and when the service calls them expired", function()

@@ -257,13 +257,13 @@ static bool begin_fetch(struct provider *p, struct aws_error *error) {
     if (p->fetch != NULL)
         return true;
     if (container_wanted()) {
-        p->fetch = fetch_container(p->io, fetched, p);
+        p->fetch = fetch_container(p->io, p->config->ca_bundle, fetched, p);
     } else if (config_env("AWS_WEB_IDENTITY_TOKEN_FILE") != NULL) {
         no_credentials(error, "AWS_WEB_IDENTITY_TOKEN_FILE is set, but web identities are not "
                               "supported here: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
         return false;
     } else if (instance_wanted()) {
-        p->fetch = fetch_instance(p->io, fetched, p);
+        p->fetch = fetch_instance(p->io, p->config->ca_bundle, fetched, p);
     } else {
         no_credentials(error, "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
                               "AWS_PROFILE with keys in the shared files");

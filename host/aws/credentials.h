@@ -40,9 +40,10 @@ struct fetch;
 /* got: one reference for the callee, or NULL with a message. The fetch is over and freed when this
 ** returns. */
 typedef void (*fetch_done)(void *context, struct credentials *got, const char *message);
-/* NULL: out of memory; done is not called. Otherwise done is called later, never from within. */
-struct fetch *fetch_container(struct io *io, fetch_done done, void *context);
-struct fetch *fetch_instance(struct io *io, fetch_done done, void *context);
+/* NULL: out of memory; done is not called. Otherwise done is called later, never from within.
+** ca_bundle: as in struct config; borrowed for the fetch. */
+struct fetch *fetch_container(struct io *io, const char *ca_bundle, fetch_done done, void *context);
+struct fetch *fetch_instance(struct io *io, const char *ca_bundle, fetch_done done, void *context);
 /* Ends it without done. NULL is allowed. */
 void fetch_cancel(struct fetch *fetch);
 

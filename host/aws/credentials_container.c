@@ -169,6 +169,7 @@ static void answered(struct fetch *f) {
         fetch_fail(f, error);
 }
 
-struct fetch *fetch_container(struct io *io, fetch_done done, void *context) {
-    return fetch_new(io, done, context, ask);
+struct fetch *fetch_container(struct io *io, const char *ca_bundle, fetch_done done,
+                              void *context) {
+    return fetch_new(io, ca_bundle, done, context, ask);
 }

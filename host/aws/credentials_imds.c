@@ -172,6 +172,6 @@ static void ask_keys(struct fetch *f) {
     get(f, f->role, keys_answered);
 }
 
-struct fetch *fetch_instance(struct io *io, fetch_done done, void *context) {
-    return fetch_new(io, done, context, ask_token);
+struct fetch *fetch_instance(struct io *io, const char *ca_bundle, fetch_done done, void *context) {
+    return fetch_new(io, ca_bundle, done, context, ask_token);
 }

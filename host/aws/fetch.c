@@ -27,7 +27,8 @@ static void on_done(struct http_exchange *x) {
     f->step(f);
 }
 
-struct fetch *fetch_new(struct io *io, fetch_done done, void *context, fetch_step first) {
+struct fetch *fetch_new(struct io *io, const char *ca_bundle, fetch_done done, void *context,
+                        fetch_step first) {
     struct fetch *f = calloc(1, sizeof *f);
     if (f == NULL)
         return NULL;
@@ -38,6 +39,7 @@ struct fetch *fetch_new(struct io *io, fetch_done done, void *context, fetch_ste
     f->exchange.done = on_done;
     f->exchange.context = f;
     f->exchange.no_proxy = true;
+    f->exchange.ca_bundle = ca_bundle;
     f->step = first;
     f->timer = io_timer(io, 0, on_timer, f);
     if (f->timer != 0)

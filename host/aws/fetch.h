@@ -26,7 +26,8 @@ struct fetch {
 };
 
 /* The first step is taken soon, never from within. */
-struct fetch *fetch_new(struct io *io, fetch_done done, void *context, fetch_step first);
+struct fetch *fetch_new(struct io *io, const char *ca_bundle, fetch_done done, void *context,
+                        fetch_step first);
 /* Each of these is the last thing a step does. */
 void fetch_send(struct fetch *fetch, const char *method, const char *url,
                 const struct fetch_header *headers, size_t count, int64_t timeout_ms,
