@@ -3,6 +3,7 @@ local patience = require "spec.support.patience"
 local http_server = require "support.http_server"
 local shell = require "support.shell"
 local socket = require "socket"
+local tls_server = require "spec.support.tls_server"
 
 describe("a request", function()
   local servers, clients = {}, {}
@@ -258,22 +259,10 @@ describe("a request", function()
   end)
 
   it("goes by TLS only to a server whose certificate is good", function()
-    local folder, remove = shell.folder()
-    local made = os.execute(("cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out cert -days 2 " ..
-      "-subj /CN=localhost -addext subjectAltName=DNS:localhost 2>/dev/null"):format(folder))
-    finally(remove)
-    assert(made, "the openssl program makes the certificate")
-    -- Ends by itself after three connections.
-    local tls = assert(io.popen(("exec timeout 30 openssl s_server -accept 127.0.0.1:0 -key %s/key -cert %s/cert " ..
-      "-www -naccept 3 2>/dev/null </dev/null"):format(folder, folder)))
-    local port
-    while not port do
-      port = assert(tls:read("l")):match("^ACCEPT .*:(%d+)%s*$")
-    end
-    local unknown = connect { endpoint = "https://localhost:" .. port }:request { method = "GET" }
-    local known = connect { endpoint = "https://localhost:" .. port, ca_bundle = folder .. "/cert" }
-      :request { method = "GET" }
-    local other = connect { endpoint = "https://127.0.0.1:" .. port, ca_bundle = folder .. "/cert" }
+    local tls = tls_server.start("-www", 3)
+    local unknown = connect { endpoint = tls.url }:request { method = "GET" }
+    local known = connect { endpoint = tls.url, ca_bundle = tls.cert }:request { method = "GET" }
+    local other = connect { endpoint = "https://127.0.0.1:" .. tls.port, ca_bundle = tls.cert }
       :request { method = "GET" }
     tls:close()
     assert.same({ "ConnectionFailure", 1, false },
@@ -281,6 +270,25 @@ describe("a request", function()
     assert.equal(200, known.status)
     assert.equal("ConnectionFailure", other.error.code)
     assert.equal(1, other.error.attempts)
+  end)
+
+  it("leaves its connections to this process alone", function()
+    local client, server = with(function() return { body = "hi" } end)
+    assert.equal("hi", client:request {}.body)
+    local connections = {}
+    for line in io.lines "/proc/self/net/tcp" do
+      local port, inode = line:match "^ *%d+: %x+:%x+ %x+:(%x+) 01 %S+ %S+ %S+ +%d+ +%d+ (%d+) "
+      if port and tonumber(port, 16) == server.port then connections["socket:[" .. inode .. "]"] = true end
+    end
+    local function held(process)
+      local count = 0
+      for name in shell.run(("ls -l /proc/%s/fd"):format(process)):gmatch "socket:%[%d+%]" do
+        if connections[name] then count = count + 1 end
+      end
+      return count
+    end
+    assert.equal(1, held(io.open("/proc/self/stat"):read("n")))
+    assert.equal(0, held "self")
   end)
 
   it("can be called and waited for", function()

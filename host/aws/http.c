@@ -3,9 +3,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/socket.h>
 
 #include "host/aws/roots.h"
+#include "host/base/ascii.h"
 #include "host/base/clock.h"
 #include "host/base/secret.h"
 
@@ -146,6 +147,12 @@ static int on_seek(void *context, curl_off_t offset, int origin) {
     return CURL_SEEKFUNC_FAIL;
 }
 
+/* As libcurl's own, but not for the programs that this one starts. */
+static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    (void)context, (void)purpose;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 /* --- handles ---------------------------------------------------------------------------------- */
 
 /* What all exchanges have in common is set once for a handle. */
@@ -175,6 +182,7 @@ static CURL *new_easy(void) {
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
     curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
     return easy;
 }
 
@@ -225,7 +233,8 @@ static bool check_frozen(struct http *http) {
     return http->stale;
 }
 
-static void set_body(struct http_exchange *x) {
+/* Like the other options whose text libcurl copies, it can fail for lack of memory. */
+static CURLcode set_body(struct http_exchange *x) {
     CURL *easy = x->easy;
     bool wants_body = strcmp(x->method, "GET") != 0 && strcmp(x->method, "DELETE") != 0;
     if (x->body_len == 0 && !wants_body) {
@@ -240,7 +249,7 @@ static void set_body(struct http_exchange *x) {
             curl_easy_setopt(easy, CURLOPT_POSTFIELDS, x->body_len > 0 ? x->body : "");
         }
     }
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, x->method);
+    return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, x->method);
 }
 
 /* A proxy of the environment never stands before this machine itself: as Go's net/http has it. */
@@ -253,13 +262,12 @@ static bool is_loopback(const char *url) {
         return true;
     size_t len = strcspn(host, ":/");
     return (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == len) ||
-           (len == 9 && strncasecmp(host, "localhost", 9) == 0);
+           (len == 9 && ascii_same_n(host, "localhost", 9));
 }
 
 /* Who has to vouch for the server: the user's bundle, else what is built in, else libcurl's default.
-** A handle of the pool may have served an exchange of the other kind before. */
+** All exchanges of a client have the same bundle or none: on a handle of the pool there is no other. */
 static CURLcode set_trust(CURL *easy, const char *ca_bundle) {
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, NULL);
     if (ca_bundle != NULL)
         return curl_easy_setopt(easy, CURLOPT_CAINFO, ca_bundle);
     return roots_use != NULL ? roots_use(easy) : CURLE_OK;
@@ -296,14 +304,17 @@ bool http_begin(struct http *http, struct http_exchange *x) {
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, x->once ? (long)IDLE_ONCE_S : (long)IDLE_S);
     /* A request without a body is whole with its headers: libcurl would send it again. */
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh || (x->once && x->body_len == 0) ? 1L : 0L);
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, x->no_proxy || is_loopback(x->url) ? "*" : NULL);
+    if (set == CURLE_OK)
+        set = curl_easy_setopt(easy, CURLOPT_NOPROXY,
+                               x->no_proxy || is_loopback(x->url) ? "*" : NULL);
     if (set == CURLE_OK)
         set = set_trust(easy, x->ca_bundle);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->message);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, x);
-    set_body(x);
+    if (set == CURLE_OK)
+        set = set_body(x);
 
     x->prev = NULL;
     x->next = http->active;
