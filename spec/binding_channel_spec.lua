@@ -262,6 +262,26 @@ describe("a lease", function()
       return got]]))
   end)
 
+  it("may be closed by its scope also where there is none: when nothing comes in time, and at the end", function()
+    assert.same({ "a", "b", "nil timeout", "nil closed", 1, "timeout" }, (run [[
+      local jobs <close> = Channel()
+      local got = {}
+      local function take(...)
+        local job, lease <close> = jobs:lease(...)
+        got[#got + 1] = job or tostring(job) .. " " .. lease
+        return job
+      end
+      jobs:push "a"
+      jobs:push "b"
+      while take(0.2) do end
+      jobs:close()
+      while take() do end
+      local which, job, reason <close> = awsync.select { { "lease", jobs } }
+      got[5] = which
+      got[6] = awsync.select { { "lease", nil }, timeout = 0.01 }
+      return got]]))
+  end)
+
   it("refuses to be done after it has been given back, and the reverse", function()
     assert.same({ "done: the value has been given back", "give_back: the work on this value is done" }, (run [[
       local jobs <close> = Channel()

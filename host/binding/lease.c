@@ -147,7 +147,30 @@ static const luaL_Reg metamethods[] = {
     {NULL, NULL},
 };
 
+static int close_text(lua_State *L) {
+    (void)L;
+    return 0;
+}
+
+/* `local job, lease <close> = c:lease()` must not raise where the second result is "closed" or
+** "timeout": a text can stand there when strings have a __close. */
+static void make_texts_closable(lua_State *L) {
+    lua_pushliteral(L, "");
+    if (!lua_getmetatable(L, -1))
+        lua_newtable(L);
+    lua_pushliteral(L, "__close");
+    if (lua_rawget(L, -2) == LUA_TNIL) {
+        lua_pushliteral(L, "__close");
+        lua_pushcfunction(L, close_text);
+        lua_rawset(L, -4);
+    }
+    lua_pop(L, 1);
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+}
+
 void channel_open_lease(lua_State *L) {
+    make_texts_closable(L);
     if (luaL_newmetatable(L, LEASE_TYPE)) {
         luaL_setfuncs(L, metamethods, 0);
         luaL_newlib(L, methods);
