@@ -480,6 +480,18 @@ describe("the writer", function()
     end
   end)
 
+  it("writes long texts as it writes short ones, whatever lies where it pauses", function()
+    local forms = { ["ä"] = "ä", ["€"] = "€", ["😀"] = "😀", ['"'] = '\\"', ["\1"] = "\\u0001", ["\u{FFFE}"] = "\\ufffe" }
+    for n = 240, 260 do
+      local before, after = ("x"):rep(n), ("y"):rep(300)
+      for text, form in pairs(forms) do
+        assert.equal('"' .. before .. form:rep(3) .. after .. '"', json.write(before .. text:rep(3) .. after))
+      end
+      assert.same({ nil, true }, { json.write(before .. "\xF0\x9F\x98" .. after) })
+      assert.same({ nil, true }, { json.write(before .. after .. "\xE2\x82") })
+    end
+  end)
+
   it("writes a member whole or not at all", function()
     assert.equal('{"a":"1","c":"3"}', json.members { { "a", "1" }, { "b", "\xff" }, { "\xff", "2" }, { "c", "3" } })
   end)

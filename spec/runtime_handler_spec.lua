@@ -156,6 +156,18 @@ describe("a handler", function()
     lambda:stop()
   end)
 
+  it("gets the context wherever it has a place for it", function()
+    local seen = '{"statusCode":200,"body":"[\\"table\\",2]"}'
+    assert.equal(seen, answer "function main(event, context) return { type(context), 2 } end")
+    assert.equal(seen, answer "function main(...) return { type((select(2, ...))), select('#', ...) } end")
+    assert.equal(seen, answer "function main(event, ...) return { type(...), 1 + select('#', ...) } end")
+    assert.equal(seen, answer "main = setmetatable({}, { __call = function(_, _, c) return { type(c), 2 } end })")
+    assert.equal('{"statusCode":200,"body":"[2,\\"table\\"]"}', answer("main = coroutine.wrap(" ..
+      "function(...) local n, c = select('#', ...), select(2, ...) coroutine.yield { n, type(c) } end)"))
+    assert.equal('{"statusCode":200,"body":"\\"nil\\""}', answer(
+      "function main(event) local name, value = debug.getlocal(1, 2) return type(value) end"))
+  end)
+
   it("may use coroutines, but has none to yield to", function()
     assert.equal('{"statusCode":200,"body":"6"}', answer [[
       function main()

@@ -311,6 +311,9 @@ void binding_forget_raised(lua_State *L) {
 }
 
 void binding_keep_raised(lua_State *L) {
+    struct host *host = host_get(L);
+    if (host != NULL) /* the start may fail before there is one */
+        host->family.marked = true;
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &raised_key);
 }

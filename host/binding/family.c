@@ -27,9 +27,11 @@ static void push_calls(lua_State *L) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &calls_key);
 }
 
-void family_begin(lua_State *L, struct host *host, const struct envelope_claims *claims,
-                  int64_t deadline_ms) {
+/* What the last invocation has left in the registry goes. Without a hub there were no calls. */
+static void forget(lua_State *L, struct host *host) {
     struct family *f = &host->family;
+    if (f->begun && !f->marked && host->hub == NULL)
+        return;
     lua_newtable(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &calls_key);
     lua_newtable(L);
@@ -37,17 +39,24 @@ void family_begin(lua_State *L, struct host *host, const struct envelope_claims 
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &handler_key);
     binding_forget_raised(L);
+    f->begun = true;
+    f->marked = false;
+}
+
+void family_begin(lua_State *L, struct host *host, const struct envelope_claims *claims,
+                  int64_t now_ms, int64_t left_ms) {
+    struct family *f = &host->family;
+    forget(L, host);
     f->is_call = claims != NULL;
     if (claims != NULL)
         f->claims = *claims;
     f->args[0] = '\0';
-    f->begun_ms = clock_mono_ms();
+    f->begun_ms = now_ms;
     atomic_store(&f->cancelled, false);
     f->spawned = f->outstanding = f->scopes = 0;
     f->errors = f->errors_taken = 0;
     f->blind = false;
-    f->life_ms =
-        (deadline_ms > 0 ? deadline_ms - clock_wall_ms() : FUNCTION_LIFE_MS) + START_DELAY_MS;
+    f->life_ms = (left_ms != INT64_MAX ? left_ms : FUNCTION_LIFE_MS) + START_DELAY_MS;
     free(f->value);
     f->value = NULL;
     free(f->running);
@@ -234,7 +243,7 @@ static int absorb(lua_State *L) {
     codec_decode_json(L, head, head_len, "record");
     luaL_checktype(L, HEAD, LUA_TTABLE);
     const char *run = head_text(L, "run"), *id = head_text(L, "call");
-    if (run == NULL || id == NULL || strcmp(run, host->run) != 0)
+    if (run == NULL || id == NULL || strcmp(run, host_run(host)) != 0)
         return 0;
     if (!end_call(L, host, id))
         return 0;
@@ -531,6 +540,7 @@ int family_on_error(lua_State *L) {
     if (!lua_isnoneornil(L, 1))
         luaL_argexpected(L, lua_isfunction(L, 1), 1, "function or nil");
     lua_settop(L, 1);
+    host_get(L)->family.marked = true;
     lua_rawsetp(L, LUA_REGISTRYINDEX, &handler_key);
     return 0;
 }

@@ -35,6 +35,9 @@ struct family {
     size_t claimed_count;
     struct claimer *claimer; /* owned; NULL until the first call, of either kind */
 
+    bool begun;  /* the registry has what belongs there */
+    bool marked; /* an error or its handler is kept there, for this invocation */
+
     struct inbox *inbox; /* owned; NULL until the first call */
     struct watch *watch; /* owned; NULL until the first call that is run here */
 
@@ -62,9 +65,10 @@ struct family {
     bool running_more;
 };
 
-/* Begins anew; claims NULL: not a call. Raises. */
+/* Begins anew; claims NULL: not a call. now_ms: clock_mono_ms. left_ms: until the deadline;
+** INT64_MAX: there is none. Raises. */
 void family_begin(lua_State *L, struct host *host, const struct envelope_claims *claims,
-                  int64_t deadline_ms);
+                  int64_t now_ms, int64_t left_ms);
 void binding_forget_raised(lua_State *L);
 /* Before the client's end; and after it. */
 void family_quit(struct host *host);

@@ -86,11 +86,13 @@ static uint64_t requests_of(const struct host *host) {
     return counters.requests;
 }
 
-static void begin_budget(lua_State *L, struct host *host, const struct envelope_claims *claims) {
+/* What the environment says is the same for all invocations. */
+static void read_limits(lua_State *L, struct host *host) {
     const char *memory = getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
-    budget_begin(&host->budget, max_cost(L), memory != NULL ? (int)strtol(memory, NULL, 10) : 0,
-                 claims != NULL ? &claims->budget : NULL);
-    host->requests_before = requests_of(host);
+    host->max_depth = limit_of(L, "AWSYNC_MAX_DEPTH", AWSYNC_MAX_DEPTH);
+    host->max_spawns = limit_of(L, "AWSYNC_MAX_SPAWNS", AWSYNC_MAX_SPAWNS);
+    host->max_cost = max_cost(L);
+    host->memory_mb = memory != NULL ? (int)strtol(memory, NULL, 10) : 0;
 }
 
 struct budget_use host_use(const struct host *host) {
@@ -117,19 +119,25 @@ static void check_budget(lua_State *L, struct host *host) {
 
 /* A run names queues: what is not [a-z0-9] is left out. */
 static void set_run(struct host *host, const char *run) {
-    if (run == NULL || run[0] == '\0')
-        run = getenv("AWSYNC_RUN");
     size_t n = 0;
     for (; run != NULL && *run != '\0' && n + 1 < sizeof host->run; run++)
         if (strchr("abcdefghijklmnopqrstuvwxyz0123456789", *run) != NULL)
             host->run[n++] = *run;
     host->run[n] = '\0';
-    if (n == 0)
-        random_name(host->run, RUN_RANDOM);
 }
 
-/* arn:aws:lambda:REGION:ACCOUNT:function:NAME; may be NULL. */
+const char *host_run(struct host *host) {
+    if (host->run[0] == '\0')
+        set_run(host, getenv("AWSYNC_RUN"));
+    if (host->run[0] == '\0')
+        random_name(host->run, RUN_RANDOM);
+    return host->run;
+}
+
+/* arn:aws:lambda:REGION:ACCOUNT:function:NAME; may be NULL. The account stays the same. */
 static void set_account(struct host *host, const char *arn) {
+    if (host->account[0] != '\0')
+        return;
     for (int colons = 0; arn != NULL && colons < 4; colons++)
         arn = (arn = strchr(arn, ':')) != NULL ? arn + 1 : NULL;
     size_t len = arn != NULL ? strspn(arn, "0123456789") : 0;
@@ -139,8 +147,7 @@ static void set_account(struct host *host, const char *arn) {
     host->account[len] = '\0';
 }
 
-static void set_times(struct host *host, int64_t deadline_ms) {
-    int64_t wall = clock_wall_ms(), mono = clock_mono_ms();
+static void set_times(struct host *host, int64_t deadline_ms, int64_t wall, int64_t mono) {
     host->expires_ms = deadline_ms > 0 ? deadline_ms : wall + DAY_MS;
     host->wait_until = host->finish_until = host->words_at = host->report_until = CHAN_FOREVER;
     if (deadline_ms <= 0)
@@ -160,7 +167,7 @@ static void set_times(struct host *host, int64_t deadline_ms) {
 static void pass_on(struct host *host) {
     struct chan_invocation invocation = {
         .invocation_id = host->identity,
-        .run = host->run,
+        .run = host_run(host),
         .function = host->function,
         .expires_ms = host->expires_ms,
     };
@@ -187,15 +194,19 @@ void binding_begin(lua_State *L, const struct binding_invocation *in) {
     put_text(host->trace_id, sizeof host->trace_id, in->trace_id);
     set_account(host, in->arn);
     set_run(host, in->run);
-    set_times(host, in->deadline_ms);
+    if (in->claims != NULL)
+        host_run(host); /* the I/O thread writes it into a call's last words */
+    int64_t wall = clock_wall_ms(), mono = clock_mono_ms();
+    set_times(host, in->deadline_ms, wall, mono);
     host->depth = in->depth;
     host->spawns = 0;
-    family_begin(L, host, in->claims, in->deadline_ms);
+    family_begin(L, host, in->claims, mono,
+                 in->deadline_ms > 0 ? in->deadline_ms - wall : INT64_MAX);
     if (host->hub != NULL)
         pass_on(host);
-    host->max_depth = limit_of(L, "AWSYNC_MAX_DEPTH", AWSYNC_MAX_DEPTH);
-    host->max_spawns = limit_of(L, "AWSYNC_MAX_SPAWNS", AWSYNC_MAX_SPAWNS);
-    begin_budget(L, host, in->claims);
+    budget_begin(&host->budget, host->max_cost, host->memory_mb,
+                 in->claims != NULL ? &in->claims->budget : NULL);
+    host->requests_before = requests_of(host);
 }
 
 static bool describe(enum chan_result result, const struct chan_error *error, char *error_out,
@@ -390,6 +401,7 @@ void binding_open(lua_State *L) {
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key) == LUA_TNIL) {
         struct host *host = lua_newuserdatauv(L, sizeof *host, 0);
         memset(host, 0, sizeof *host);
+        read_limits(L, host); /* before the registry has it: who tries again is told again */
         lua_createtable(L, 0, 1);
         lua_pushcfunction(L, host_gc);
         lua_setfield(L, -2, "__gc");

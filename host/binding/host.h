@@ -43,7 +43,8 @@ struct host {
     enum host_encoding encoding;
     char identity
         [65]; /* of the event: the call's id, else the request id. Names pushes and calls. */
-    char request_id[65], run[17], function[128], trace_id[256];
+    char request_id[65], function[128], trace_id[256];
+    char run[17]; /* "" until it is asked for: host_run */
     /* What stands before the name in the URL of a queue of this account; "" while not known. */
     char queue_base[CLAIM_URL_SIZE];
     char account[16]; /* that runs this function; "": not known */
@@ -52,6 +53,8 @@ struct host {
     int64_t wait_until; /* clock_mono_ms: what waits raises then: the end needs time too */
     int64_t finish_until, words_at, report_until;
     long long spawns, max_depth, max_spawns;
+    int64_t max_cost; /* nanodollars; 0: not set */
+    int memory_mb;    /* of the function; 0: not known */
     struct budget budget;
     uint64_t requests_before; /* of the client, when the invocation began */
 };
@@ -61,6 +64,9 @@ struct host *host_get(lua_State *L);
 /* The same, with client and hub, and without a refused call that was not yet reported: for the
 ** beginning of every operation. */
 struct host *host_ready(lua_State *L);
+/* The name of the run: the caller's, else AWSYNC_RUN, else random letters, which cost a system call and
+** are drawn when something is to be named. Borrowed. */
+const char *host_run(struct host *host);
 /* The fields that are the same for all operations. */
 struct codec_options host_codec_options(lua_State *L, struct host *host, const char *operation,
                                         size_t limit);

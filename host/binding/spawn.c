@@ -139,7 +139,7 @@ static bool name_call(const struct host *host, char id[RECORD_ID_SIZE]) {
     return true;
 }
 
-static bool fill_claims(const struct host *host, const struct spawn *spawn,
+static bool fill_claims(struct host *host, const struct spawn *spawn,
                         const struct budget_claim *budget, struct envelope_claims *claims) {
     *claims = (struct envelope_claims){
         .depth = host->depth + 1,
@@ -148,7 +148,7 @@ static bool fill_claims(const struct host *host, const struct spawn *spawn,
         .scope = spawn->scope,
         .budget = *budget,
     };
-    snprintf(claims->run, sizeof claims->run, "%s", host->run);
+    snprintf(claims->run, sizeof claims->run, "%s", host_run(host));
     snprintf(claims->parent, sizeof claims->parent, "%s", host->request_id);
     snprintf(claims->function, sizeof claims->function, "%s", spawn->name);
     if (spawn->tie != TIE_DETACHED)
@@ -197,7 +197,7 @@ static void open_inbox(lua_State *L, struct host *host) {
         luaL_error(L, "not enough memory");
     inbox_set_hub(f->inbox, host->hub);
     if (!inbox_is_open(f->inbox))
-        inbox_open(f->inbox, host->run, host->function, host->expires_ms);
+        inbox_open(f->inbox, host_run(host), host->function, host->expires_ms);
 }
 
 static int spawn_call(lua_State *L, struct host *host, struct spawn *spawn) {

@@ -101,6 +101,13 @@ void json_raw(struct json_writer *w, const char *json, size_t len);
 /* `json_key` and `json_string`; both or nothing. */
 bool json_member(struct json_writer *w, const char *key, const char *text);
 
+/* Room for what json_escape_block writes for so many bytes of text. */
+#define JSON_ESCAPED_SIZE(len) ((len)*6 + 8)
+/* Writes the characters that begin before stop as json_string does, without quotes; *at gets the
+** place behind the last of them. end: of the text. Returns the place behind what is written; NULL
+** when the text is not UTF-8. to: JSON_ESCAPED_SIZE of stop - *at. */
+char *json_escape_block(char *to, const char **at, const char *stop, const char *end);
+
 /* Length of the valid UTF-8 sequence at text (1..4), or 0. left: bytes that may be read. */
 size_t json_utf8_length(const char *text, size_t left);
 bool json_utf8_valid(const char *text, size_t len);

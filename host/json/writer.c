@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "host/base/secret.h"
 #include "host/json/number.h"
-#include "host/json/text.h"
 
 void json_writer_init(struct json_writer *w, struct buf *out) {
     w->out = out;
@@ -83,123 +83,37 @@ void json_raw(struct json_writer *w, const char *json, size_t len) {
 
 /* --- strings -------------------------------------------------------------------------------- */
 
-/* U+FFFE and U+FFFF: valid UTF-8, but SQS refuses them. */
-static bool is_noncharacter(const unsigned char *s) {
-    return s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe;
-}
+enum { BLOCK = 256 }; /* characters of so many bytes are written at once */
 
-/* The letter of a short escape, 0 when there is none. */
-static char short_escape(unsigned char c) {
-    switch (c) {
-    case '"':
-    case '\\':
-        return (char)c;
-    case '\b':
-        return 'b';
-    case '\f':
-        return 'f';
-    case '\n':
-        return 'n';
-    case '\r':
-        return 'r';
-    case '\t':
-        return 't';
-    default:
-        return 0;
+/* The text with its escapes and `after` behind it. False, and it has added a part, when it is no UTF-8. */
+static bool put_escaped(struct buf *out, const char *text, size_t len, const char *after) {
+    const char *at = len > 0 ? text : "", *end = at + len;
+    char block[JSON_ESCAPED_SIZE(BLOCK)]; /* the buffer's own room would have to be for the worst */
+    bool ok = true;
+    while (ok && at < end) {
+        size_t step = (size_t)(end - at) < BLOCK ? (size_t)(end - at) : BLOCK;
+        char *to = json_escape_block(block, &at, at + step, end);
+        ok = to != NULL && buf_add(out, block, (size_t)(to - block));
     }
+    if (out->secret)
+        secret_wipe(block, sizeof block);
+    return ok && buf_adds(out, after);
 }
 
-/* Length of text with its escapes, without quotes. False when it is no UTF-8. */
-static bool escaped_length(const char *text, const char *stop, size_t *out) {
-    size_t length = (size_t)(stop - text);
-    for (;;) {
-        text += json_plain_run(text, stop);
-        if (text == stop)
-            break;
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x80) {
-            length += short_escape(c) ? 1 : 5;
-            text++;
-            continue;
-        }
-        size_t step = json_utf8_length(text, (size_t)(stop - text));
-        if (step == 0)
-            return false;
-        if (is_noncharacter((const unsigned char *)text))
-            length += 3;
-        text += step;
+/* The quoted text, a comma before it when one is due, after: a quote and what follows it. */
+static bool put_string(struct json_writer *w, const char *text, size_t len, const char *after) {
+    const size_t start = w->out->len;
+    if (put(w, "\"", 1) && put_escaped(w->out, text, len, after))
+        return true;
+    if (buf_ok(w->out)) {
+        w->out->len = start;
+        w->out->data[start] = '\0';
     }
-    *out = length;
-    return true;
-}
-
-static char *put_unicode_escape(char *to, unsigned code) {
-    static const char digits[] = "0123456789abcdef";
-    *to++ = '\\';
-    *to++ = 'u';
-    for (int shift = 12; shift >= 0; shift -= 4)
-        *to++ = digits[code >> shift & 15];
-    return to;
-}
-
-/* Writes text, which is UTF-8, with its escapes; the place behind it. */
-static char *put_escaped(char *to, const char *text, const char *stop) {
-    for (;;) {
-        size_t run = json_plain_run(text, stop);
-        memcpy(to, text, run);
-        to += run;
-        text += run;
-        if (text == stop)
-            return to;
-        unsigned char c = (unsigned char)*text;
-        char letter = short_escape(c);
-        if (letter) {
-            *to++ = '\\';
-            *to++ = letter;
-            text++;
-        } else if (c < 0x80) {
-            to = put_unicode_escape(to, c);
-            text++;
-        } else if (is_noncharacter((const unsigned char *)text)) {
-            to = put_unicode_escape(to, 0xff40U + (unsigned char)text[2]);
-            text += 3;
-        } else {
-            do
-                *to++ = *text++;
-            while (text < stop && (*text & 0xc0) == 0x80);
-        }
-    }
-}
-
-/* The quoted text, a comma before it when one is due, `behind` after it unless that is 0. */
-static bool put_string(struct json_writer *w, const char *text, size_t len, char behind) {
-    size_t length;
-    if (len == 0)
-        text = "";
-    if (!escaped_length(text, text + len, &length))
-        return false;
-    size_t total = length + 2 + w->comma + (behind != 0);
-    char *to = buf_reserve(w->out, total);
-    if (!to)
-        return false;
-    if (w->comma)
-        *to++ = ',';
-    *to++ = '"';
-    if (length == len) {
-        memcpy(to, text, len);
-        to += len;
-    } else {
-        to = put_escaped(to, text, text + len);
-    }
-    *to++ = '"';
-    if (behind)
-        *to = behind;
-    w->out->len += total;
-    return true;
+    return false;
 }
 
 bool json_key_n(struct json_writer *w, const char *key, size_t len) {
-    if (!put_string(w, key, len, ':'))
+    if (!put_string(w, key, len, "\":"))
         return false;
     w->comma = false;
     return true;
@@ -210,7 +124,7 @@ bool json_key(struct json_writer *w, const char *key) {
 }
 
 bool json_string_n(struct json_writer *w, const char *text, size_t len) {
-    if (!put_string(w, text, len, 0))
+    if (!put_string(w, text, len, "\""))
         return false;
     w->comma = true;
     return true;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +197,11 @@ void handler_load(lua_State *L, struct handler *handler) {
     lua_rawsetp(L, LUA_REGISTRYINDEX, &function_key);
 }
 
-void handler_push(lua_State *L) {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &function_key);
+bool handler_push(lua_State *L) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &function_key) != LUA_TFUNCTION)
+        return true;
+    lua_Debug about;
+    lua_pushvalue(L, -1);
+    lua_getinfo(L, ">u", &about);
+    return about.nparams >= 2 || about.isvararg;
 }

@@ -2,6 +2,8 @@
 #ifndef AWSYNC_RUNTIME_HANDLER_H
 #define AWSYNC_RUNTIME_HANDLER_H
 
+#include <stdbool.h>
+
 #include <lua.h>
 
 struct handler {
@@ -19,7 +21,7 @@ void handler_set_paths(lua_State *L, const struct handler *handler);
 /* Loads the file, which runs it, and keeps the function. Raises; error_type then says what kind of
 ** failure it is. */
 void handler_load(lua_State *L, struct handler *handler);
-/* Pushes the function that handler_load has kept. */
-void handler_push(lua_State *L);
+/* Pushes the function that handler_load has kept. False: it has no place for a second argument. */
+bool handler_push(lua_State *L);
 
 #endif

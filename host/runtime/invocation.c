@@ -20,9 +20,11 @@
 
 /* Bytes. A text of the largest size that may go out at most doubles as a JSON string. */
 enum { PAYLOAD_MAX = 8 * 1024 * 1024, ANSWER_MAX = 2 * LAMBDA_SYNC_PAYLOAD_MAX + 1024 };
+enum { UNDONE_SIZE = 1024, ANSWER_HEAD = 64 };
 
 struct work {
     const struct runtime_event *event;
+    const char *function;   /* this one's name, or NULL */
     const char *error_type; /* of an error that is raised now */
     bool again;             /* a call that has been run before */
     struct buf payload;     /* of an envelope, when it is one */
@@ -75,13 +77,11 @@ static void answer_result(lua_State *L, struct work *work) {
     const char *body = lua_tolstring(L, -1, &len);
     check_size(L, work, len);
     struct json_writer w;
+    buf_reserve(&work->answer, len + len / 8 + ANSWER_HEAD); /* room for most, at once */
+    buf_adds(&work->answer, "{\"statusCode\":200,\"body\":");
     json_writer_init(&w, &work->answer);
-    json_object_begin(&w);
-    json_key(&w, "statusCode");
-    json_integer(&w, 200);
-    json_key(&w, "body");
     json_string_n(&w, body, len);
-    json_object_end(&w);
+    buf_addc(&work->answer, '}');
     if (!buf_ok(&work->answer))
         luaL_error(L, "not enough memory");
     check_size(L, work, work->answer.len);
@@ -106,12 +106,12 @@ static void answer_call(lua_State *L, struct work *work) {
 
 /* --- the two kinds of events ----------------------------------------------------------------- */
 
-static void begin(lua_State *L, const struct runtime_event *event,
-                  const struct envelope_claims *claims) {
+static void begin(lua_State *L, const struct work *work, const struct envelope_claims *claims) {
+    const struct runtime_event *event = work->event;
     struct binding_invocation invocation = {
         .request_id = runtime_event_header(event, RUNTIME_REQUEST_ID),
         .run = claims != NULL ? claims->run : NULL,
-        .function = claims != NULL ? claims->function : getenv("AWS_LAMBDA_FUNCTION_NAME"),
+        .function = claims != NULL ? claims->function : work->function,
         .trace_id = runtime_event_header(event, RUNTIME_TRACE_ID),
         .arn = runtime_event_header(event, RUNTIME_FUNCTION_ARN),
         .depth = claims != NULL ? claims->depth : 0,
@@ -124,7 +124,8 @@ static void begin(lua_State *L, const struct runtime_event *event,
 /* What the function pushed and popped is acknowledged, then its calls' records are looked at: who has
 ** popped what a call pushed last mostly finds its record then, and the call finds the inbox. */
 static void settle(lua_State *L, struct work *work) {
-    char undone[1024] = "";
+    char undone[UNDONE_SIZE];
+    undone[0] = '\0'; /* and not all of it, here and below: each invocation comes by */
     if (!binding_flush(L, undone, sizeof undone)) {
         work->error_type = ERROR_DELIVERY;
         luaL_error(L, "%s", undone);
@@ -133,13 +134,14 @@ static void settle(lua_State *L, struct work *work) {
 }
 
 static void run_event(lua_State *L, struct work *work) {
-    begin(L, work->event, NULL);
-    handler_push(L);
+    begin(L, work, NULL);
+    bool with_context = handler_push(L);
     work->error_type = ERROR_EVENT;
     codec_decode_json(L, buf_text(&work->event->body), work->event->body.len, "event");
     work->error_type = ERROR_FUNCTION;
-    context_push(L, work->event);
-    lua_call(L, 2, 1);
+    if (with_context)
+        context_push(L, work->event);
+    lua_call(L, with_context ? 2 : 1, 1);
     settle(L, work);
     work->error_type = ERROR_RESULT;
     answer_result(L, work);
@@ -167,7 +169,7 @@ static void run_call(lua_State *L, struct work *work) {
                                                 clock_wall_ms(), &claims, &work->payload);
     if (result != ENVELOPE_OK)
         luaL_error(L, "the call is refused: %s", envelope_result_text(result));
-    begin(L, event, &claims);
+    begin(L, work, &claims);
     binding_claim_begin(L);
     struct codec_options options = {
         .operation = "call",
@@ -242,7 +244,8 @@ static void note_running(lua_State *L) {
 
 /* Tells the parent how the call has ended. BINDING_UNSENT after a success makes a failure of it. */
 static enum binding_heard report(lua_State *L, bool ok, struct failure *failure) {
-    char error[1024] = "";
+    char error[UNDONE_SIZE];
+    error[0] = '\0';
     struct binding_outcome outcome = {.failed = !ok};
     if (!ok) {
         outcome.kind = failure->type == NULL || strcmp(failure->type, ERROR_MEMORY) == 0 ? "memory"
@@ -262,7 +265,9 @@ static enum binding_heard report(lua_State *L, bool ok, struct failure *failure)
 }
 
 enum runtime_result invocation_handle(struct runtime *runtime, const struct runtime_event *event) {
-    struct work work = {.event = event, .error_type = ERROR_FUNCTION};
+    struct work work = {.event = event,
+                        .function = runtime->function,
+                        .error_type = ERROR_FUNCTION};
     struct failure failure;
     buf_init(&work.payload, PAYLOAD_MAX);
     buf_init(&work.answer, ANSWER_MAX);
@@ -274,7 +279,8 @@ enum runtime_result invocation_handle(struct runtime *runtime, const struct runt
     interrupt_end();
     if (!ok)
         note_running(runtime->L);
-    char undone[1024] = "";
+    char undone[UNDONE_SIZE];
+    undone[0] = '\0';
     if (!binding_flush(runtime->L, undone, sizeof undone)) {
         if (ok)
             failure_set(&failure, ERROR_DELIVERY, "%s", undone);

@@ -10,6 +10,7 @@ struct runtime {
     lua_State *L;
     struct runtime_api *api;
     const char *root;                    /* LAMBDA_TASK_ROOT */
+    const char *function;                /* its name, or NULL */
     const struct runtime_event *current; /* of the running invocation, or NULL */
 };
 

@@ -28,7 +28,9 @@ void log_open(void) {
 }
 
 void log_set_request(const char *request_id) {
-    snprintf(request, sizeof request, "%s", request_id);
+    size_t len = strnlen(request_id, sizeof request - 1);
+    memcpy(request, request_id, len);
+    request[len] = '\0';
 }
 
 /* One write for a line: lines of several processes on one pipe stay whole. */

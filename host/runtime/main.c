@@ -130,6 +130,7 @@ static int run(const char *authority, const char *handler_spec) {
     if (start.handler.spec == NULL)
         start.handler.spec = handler_spec;
     runtime.root = start.handler.root;
+    runtime.function = getenv("AWS_LAMBDA_FUNCTION_NAME");
     runtime.api = runtime_api_new(authority);
     runtime.L = lua_newstate(memory_alloc, &memory);
     if (runtime.api == NULL || runtime.L == NULL) {

@@ -10,19 +10,25 @@
 
 #define ROOT       "/2018-06-01/runtime"
 #define USER_AGENT "User-Agent: awsync/" AWSYNC_VERSION "\r\n"
+#define JSON_TYPE  "Content-Type: application/json\r\n"
 
 enum { HEADER_MAX = 64 * 1024, EVENT_MAX = 64 * 1024 * 1024, REPLY_MAX = 4096 };
 enum { TRIES = 5, FIRST_PAUSE_MS = 50 };
 
-static const char *const header_names[RUNTIME_HEADER_COUNT] = {
-    [RUNTIME_REQUEST_ID] = "Lambda-Runtime-Aws-Request-Id",
-    [RUNTIME_DEADLINE_MS] = "Lambda-Runtime-Deadline-Ms",
-    [RUNTIME_FUNCTION_ARN] = "Lambda-Runtime-Invoked-Function-Arn",
-    [RUNTIME_TRACE_ID] = "Lambda-Runtime-Trace-Id",
-    [RUNTIME_CLIENT_CONTEXT] = "Lambda-Runtime-Client-Context",
-    [RUNTIME_IDENTITY] = "Lambda-Runtime-Cognito-Identity",
-    [RUNTIME_TENANT_ID] = "Lambda-Runtime-Aws-Tenant-Id",
-    [RUNTIME_INVOCATION_ID] = "Lambda-Runtime-Invocation-Id",
+#define NAME(text)                                                                                 \
+    { text, sizeof(text) - 1 }
+static const struct {
+    const char *text;
+    size_t len;
+} header_names[RUNTIME_HEADER_COUNT] = {
+    [RUNTIME_REQUEST_ID] = NAME("Lambda-Runtime-Aws-Request-Id"),
+    [RUNTIME_DEADLINE_MS] = NAME("Lambda-Runtime-Deadline-Ms"),
+    [RUNTIME_FUNCTION_ARN] = NAME("Lambda-Runtime-Invoked-Function-Arn"),
+    [RUNTIME_TRACE_ID] = NAME("Lambda-Runtime-Trace-Id"),
+    [RUNTIME_CLIENT_CONTEXT] = NAME("Lambda-Runtime-Client-Context"),
+    [RUNTIME_IDENTITY] = NAME("Lambda-Runtime-Cognito-Identity"),
+    [RUNTIME_TENANT_ID] = NAME("Lambda-Runtime-Aws-Tenant-Id"),
+    [RUNTIME_INVOCATION_ID] = NAME("Lambda-Runtime-Invocation-Id"),
 };
 
 struct runtime_api {
@@ -59,9 +65,13 @@ const char *runtime_event_header(const struct runtime_event *event, enum runtime
 
 int64_t runtime_event_deadline(const struct runtime_event *event) {
     const char *text = runtime_event_header(event, RUNTIME_DEADLINE_MS);
-    char *end;
-    long long ms = strtoll(text, &end, 10);
-    return end != text && *end == '\0' && ms > 0 ? ms : 0;
+    int64_t ms = 0;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        if (ms > (INT64_MAX - 9) / 10)
+            return 0;
+        ms = ms * 10 + (*text - '0');
+    }
+    return *text == '\0' ? ms : 0;
 }
 
 /* --- one request ----------------------------------------------------------------------------- */
@@ -70,7 +80,7 @@ static bool on_event_header(void *context, const char *name, size_t name_len, co
                             size_t value_len) {
     struct runtime_event *event = context;
     for (int i = 0; i < RUNTIME_HEADER_COUNT; i++) {
-        if (strlen(header_names[i]) != name_len || !ascii_same_n(name, header_names[i], name_len))
+        if (header_names[i].len != name_len || !ascii_same_n(name, header_names[i].text, name_len))
             continue;
         buf_reset(&event->headers[i]);
         return buf_add(&event->headers[i], value, value_len);
@@ -162,21 +172,25 @@ static void add_header(struct buf *headers, const char *name, const char *value)
 static void add_common_headers(struct buf *headers, const struct runtime_event *event) {
     const char *invocation =
         event != NULL ? runtime_event_header(event, RUNTIME_INVOCATION_ID) : "";
-    buf_adds(headers, USER_AGENT);
-    add_header(headers, "Content-Type", "application/json");
+    buf_adds(headers, USER_AGENT JSON_TYPE);
     if (invocation[0] != '\0')
-        add_header(headers, header_names[RUNTIME_INVOCATION_ID], invocation);
+        add_header(headers, header_names[RUNTIME_INVOCATION_ID].text, invocation);
+}
+
+static bool is_plain(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '-' && c <= '9' && c != '/') ||
+           c == '_' || c == '~';
 }
 
 /* The request id is escaped: a path is made of it. */
 static void add_invocation_path(struct buf *path, const struct runtime_event *event,
                                 const char *action) {
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     const char *id = runtime_event_header(event, RUNTIME_REQUEST_ID);
     buf_adds(path, ROOT "/invocation/");
     while (*id != '\0') {
-        size_t len = strspn(id, plain);
+        size_t len = 0;
+        while (is_plain(id[len]))
+            len++;
         buf_add(path, id, len);
         id += len;
         if (*id != '\0')

@@ -21,6 +21,8 @@ enum { CONNECT_TIMEOUT_S = 5 };
 
 struct runtime_http {
     char *authority;
+    char *host; /* what stands between a request's path and its own headers */
+    size_t host_len;
     int fd;          /* -1: not connected */
     struct buf head; /* of the request that goes out */
     char reason[REASON_MAX];
@@ -361,28 +363,37 @@ static bool receive_reply(struct runtime_http *http, struct runtime_reply *reply
 
 /* --- the exchange ---------------------------------------------------------------------------- */
 
-/* In plain steps: every invocation has two of them. */
+static char *put(char *to, const char *text, size_t len) {
+    memcpy(to, text, len);
+    return to + len;
+}
+
+/* In one piece: every invocation has two of them. */
 static void write_head(struct runtime_http *http, const struct runtime_request *request) {
-    struct buf *head = &http->head;
-    buf_reset(head);
-    buf_adds(head, request->method);
-    buf_addc(head, ' ');
-    buf_adds(head, request->path);
-    buf_adds(head, " HTTP/1.1\r\nHost: ");
-    buf_adds(head, http->authority);
-    buf_adds(head, "\r\n");
-    buf_adds(head, request->headers);
+    static const char length_name[] = "Content-Length: ";
+    char digits[24], *end = digits + sizeof digits, *at = end;
+    for (size_t rest = request->len; at == end || rest > 0; rest /= 10)
+        *--at = (char)('0' + rest % 10);
+    const size_t method_len = strlen(request->method), path_len = strlen(request->path),
+                 headers_len = strlen(request->headers);
+    buf_reset(&http->head);
+    char *start =
+        buf_reserve(&http->head, method_len + 1 + path_len + http->host_len + headers_len +
+                                     sizeof length_name + sizeof digits + 4);
+    if (start == NULL)
+        return;
+    char *to = put(start, request->method, method_len);
+    *to++ = ' ';
+    to = put(to, request->path, path_len);
+    to = put(to, http->host, http->host_len);
+    to = put(to, request->headers, headers_len);
     if (request->body != NULL) {
-        char digits[24], *at = digits + sizeof digits;
-        size_t rest = request->len;
-        do
-            *--at = (char)('0' + rest % 10);
-        while ((rest /= 10) > 0);
-        buf_adds(head, "Content-Length: ");
-        buf_add(head, at, (size_t)(digits + sizeof digits - at));
-        buf_adds(head, "\r\n");
+        to = put(to, length_name, sizeof length_name - 1);
+        to = put(to, at, (size_t)(end - at));
+        to = put(to, "\r\n", 2);
     }
-    buf_adds(head, "\r\n");
+    to = put(to, "\r\n", 2);
+    http->head.len = (size_t)(to - start);
 }
 
 enum runtime_exchange runtime_http_exchange(struct runtime_http *http,
@@ -418,13 +429,17 @@ const char *runtime_http_reason(const struct runtime_http *http) {
 
 struct runtime_http *runtime_http_new(const char *authority) {
     struct runtime_http *http = malloc(sizeof *http); /* not calloc: the buffer stays untouched */
-    char *copy = strdup(authority);
-    if (http == NULL || copy == NULL) {
+    char *copy = strdup(authority), *host = NULL;
+    int len = asprintf(&host, " HTTP/1.1\r\nHost: %s\r\n", authority);
+    if (http == NULL || copy == NULL || len < 0) {
         free(http);
         free(copy);
+        free(len < 0 ? NULL : host);
         return NULL;
     }
     http->authority = copy;
+    http->host = host;
+    http->host_len = (size_t)len;
     http->fd = -1;
     http->reason[0] = '\0';
     http->from = http->to = 0;
@@ -438,5 +453,6 @@ void runtime_http_free(struct runtime_http *http) {
     hang_up(http);
     buf_free(&http->head);
     free(http->authority);
+    free(http->host);
     free(http);
 }
