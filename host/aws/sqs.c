@@ -137,10 +137,11 @@ failed:
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-/* An answer as a tree: NULL with an error. A body of nothing is an empty object. */
+/* An answer as a tree: NULL with an error. A body of nothing is an empty object. What is found wrong
+** with the tree needs a code and a message only: the rest of error is ready for it. */
 static struct json_tree *read_answer(const struct aws_response *response, struct aws_error *error) {
     char reason[160];
-    *error = (struct aws_error){0};
+    *error = (struct aws_error){.status = response->status, .may_have_run = true};
     if (response->error != NULL) {
         *error = *response->error;
         return NULL;
@@ -152,15 +153,8 @@ static struct json_tree *read_answer(const struct aws_response *response, struct
         return tree;
     error_set(error, AWS_CODE_MALFORMED, "the answer of SQS is no JSON object: %s",
               tree == NULL ? reason : "another value");
-    error->status = response->status;
-    error->may_have_run = true;
     json_tree_free(tree);
     return NULL;
-}
-
-static void no_memory(struct aws_error *error) {
-    *error = (struct aws_error){.may_have_run = true};
-    error_set(error, AWS_CODE_MEMORY, "out of memory");
 }
 
 /* Frees what a call and its answer were made of; list may be NULL. */
@@ -191,11 +185,8 @@ static void url_done(void *context, const struct aws_response *response) {
     struct aws_error error;
     struct json_tree *tree = read_answer(response, &error);
     const char *url = tree != NULL ? json_get_text(json_root(tree), "QueueUrl") : NULL;
-    if (tree != NULL && url == NULL) {
+    if (tree != NULL && url == NULL)
         error_set(&error, AWS_CODE_MALFORMED, "the answer has no QueueUrl");
-        error.status = response->status;
-        error.may_have_run = true;
-    }
     call->done.url(call->context, url != NULL ? NULL : &error, url);
     finish(call, tree, NULL);
 }
@@ -206,11 +197,8 @@ static void list_done(void *context, const struct aws_response *response) {
     const char **urls = NULL;
     size_t count = 0;
     struct json_tree *tree = read_answer(response, &error);
-    bool ok = tree != NULL;
-    if (ok && !sqs_read_texts(json_get(json_root(tree), "QueueUrls"), &urls, &count)) {
-        no_memory(&error);
-        ok = false;
-    }
+    bool ok = tree != NULL &&
+              sqs_read_texts(json_get(json_root(tree), "QueueUrls"), &urls, &count, &error);
     call->done.list(call->context, ok ? NULL : &error, urls, count,
                     ok ? json_get_text(json_root(tree), "NextToken") : NULL);
     finish(call, tree, urls);
@@ -222,11 +210,8 @@ static void pairs_done(void *context, const struct aws_response *response) {
     struct sqs_pair *pairs = NULL;
     size_t count = 0;
     struct json_tree *tree = read_answer(response, &error);
-    bool ok = tree != NULL;
-    if (ok && !sqs_read_pairs(json_get(json_root(tree), call->member), &pairs, &count)) {
-        no_memory(&error);
-        ok = false;
-    }
+    bool ok = tree != NULL &&
+              sqs_read_pairs(json_get(json_root(tree), call->member), &pairs, &count, &error);
     call->done.pairs(call->context, ok ? NULL : &error, pairs, count);
     finish(call, tree, pairs);
 }
@@ -236,15 +221,8 @@ static void batch_done(void *context, const struct aws_response *response) {
     struct aws_error error;
     struct sqs_outcome *outcomes = NULL;
     struct json_tree *tree = read_answer(response, &error);
-    if (tree != NULL) {
-        outcomes = calloc(call->count + 1, sizeof *outcomes);
-        if (outcomes != NULL)
-            sqs_read_outcomes(json_root(tree), outcomes, call->count);
-        else
-            no_memory(&error);
-    }
-    call->done.batch(call->context, outcomes != NULL ? NULL : &error, outcomes,
-                     outcomes != NULL ? call->count : 0);
+    bool ok = tree != NULL && sqs_read_outcomes(json_root(tree), call->count, &outcomes, &error);
+    call->done.batch(call->context, ok ? NULL : &error, outcomes, ok ? call->count : 0);
     finish(call, tree, outcomes);
 }
 
@@ -255,10 +233,6 @@ static void receive_done(void *context, const struct aws_response *response) {
     size_t count = 0;
     struct json_tree *tree = read_answer(response, &error);
     bool ok = tree != NULL && sqs_read_messages(json_root(tree), &messages, &count, &error);
-    if (tree != NULL && !ok) {
-        error.status = response->status;
-        error.may_have_run = true;
-    }
     call->done.receive(call->context, ok ? NULL : &error, messages, count);
     finish(call, tree, messages);
 }
@@ -368,37 +342,37 @@ uint64_t sqs_send_batch(struct aws_client *client, const char *url, const struct
     return send_draft(client, "SendMessageBatch", &d, &call, batch_done, -1);
 }
 
-uint64_t sqs_delete_batch(struct aws_client *client, const char *url,
-                          const char *const *receipt_handles, size_t count, sqs_batch_done done,
-                          void *context) {
+/* visibility_s -1: the entries have none. */
+static uint64_t send_handles(struct aws_client *client, const char *operation, const char *url,
+                             const char *const *receipt_handles, size_t count, int visibility_s,
+                             sqs_batch_done done, void *context) {
     struct draft d;
     draft_queue(&d, url);
     entries_begin(&d);
     for (size_t i = 0; i < count; i++) {
         entry_begin(&d, i);
         add_text(&d, "ReceiptHandle", receipt_handles[i]);
+        if (visibility_s >= 0)
+            add_integer(&d, "VisibilityTimeout", visibility_s);
         json_object_end(&d.json);
     }
     json_array_end(&d.json);
     struct call call = {.done.batch = done, .context = context, .count = count};
-    return send_draft(client, "DeleteMessageBatch", &d, &call, batch_done, -1);
+    return send_draft(client, operation, &d, &call, batch_done, -1);
+}
+
+uint64_t sqs_delete_batch(struct aws_client *client, const char *url,
+                          const char *const *receipt_handles, size_t count, sqs_batch_done done,
+                          void *context) {
+    return send_handles(client, "DeleteMessageBatch", url, receipt_handles, count, -1, done,
+                        context);
 }
 
 uint64_t sqs_change_visibility_batch(struct aws_client *client, const char *url,
                                      const char *const *receipt_handles, size_t count,
                                      int visibility_s, sqs_batch_done done, void *context) {
-    struct draft d;
-    draft_queue(&d, url);
-    entries_begin(&d);
-    for (size_t i = 0; i < count; i++) {
-        entry_begin(&d, i);
-        add_text(&d, "ReceiptHandle", receipt_handles[i]);
-        add_integer(&d, "VisibilityTimeout", visibility_s);
-        json_object_end(&d.json);
-    }
-    json_array_end(&d.json);
-    struct call call = {.done.batch = done, .context = context, .count = count};
-    return send_draft(client, "ChangeMessageVisibilityBatch", &d, &call, batch_done, -1);
+    return send_handles(client, "ChangeMessageVisibilityBatch", url, receipt_handles, count,
+                        visibility_s, done, context);
 }
 
 uint64_t sqs_receive(struct aws_client *client, const char *url, const struct sqs_receive *in,

@@ -53,6 +53,11 @@ static bool read_message(const struct json_value *v, struct sqs_message *out,
     return true;
 }
 
+static bool no_memory(struct aws_error *error) {
+    error_set(error, AWS_CODE_MEMORY, "out of memory");
+    return false;
+}
+
 /* The items of an array, or 0 for anything else. */
 static size_t length(const struct json_value *array) {
     return array != NULL && array->type == JSON_T_ARRAY ? array->len : 0;
@@ -66,10 +71,8 @@ bool sqs_read_messages(const struct json_value *root, struct sqs_message **out, 
     if (length(list) == 0)
         return true;
     struct sqs_message *messages = calloc(list->len, sizeof *messages);
-    if (messages == NULL) {
-        error_set(error, AWS_CODE_MEMORY, "out of memory");
-        return false;
-    }
+    if (messages == NULL)
+        return no_memory(error);
     size_t n = 0;
     for (const struct json_value *v = list->child; v != NULL; v = v->next)
         if (!read_message(v, &messages[n++], error)) {
@@ -91,7 +94,12 @@ static struct sqs_outcome *entry(const struct json_value *v, struct sqs_outcome 
     return index < count ? &out[index] : NULL;
 }
 
-void sqs_read_outcomes(const struct json_value *root, struct sqs_outcome *out, size_t count) {
+bool sqs_read_outcomes(const struct json_value *root, size_t count, struct sqs_outcome **outcomes,
+                       struct aws_error *error) {
+    struct sqs_outcome *out = calloc(count + 1, sizeof *out);
+    *outcomes = out;
+    if (out == NULL)
+        return no_memory(error);
     for (size_t i = 0; i < count; i++) {
         out[i] = (struct sqs_outcome){.ok = false};
         error_copy(out[i].code, sizeof out[i].code, AWS_CODE_MALFORMED);
@@ -114,16 +122,18 @@ void sqs_read_outcomes(const struct json_value *root, struct sqs_outcome *out, s
         error_copy(o->code, sizeof o->code, code != NULL ? code : "");
         error_copy(o->message, sizeof o->message, message != NULL ? message : "");
     }
+    return true;
 }
 
-bool sqs_read_pairs(const struct json_value *object, struct sqs_pair **out, size_t *count) {
+bool sqs_read_pairs(const struct json_value *object, struct sqs_pair **out, size_t *count,
+                    struct aws_error *error) {
     *out = NULL;
     *count = 0;
     if (object == NULL || object->type != JSON_T_OBJECT || object->len == 0)
         return true;
     struct sqs_pair *pairs = calloc(object->len, sizeof *pairs);
     if (pairs == NULL)
-        return false;
+        return no_memory(error);
     size_t n = 0;
     for (const struct json_value *v = object->child; v != NULL; v = v->next)
         if (v->type == JSON_T_STRING)
@@ -133,14 +143,15 @@ bool sqs_read_pairs(const struct json_value *object, struct sqs_pair **out, size
     return true;
 }
 
-bool sqs_read_texts(const struct json_value *array, const char ***out, size_t *count) {
+bool sqs_read_texts(const struct json_value *array, const char ***out, size_t *count,
+                    struct aws_error *error) {
     *out = NULL;
     *count = 0;
     if (length(array) == 0)
         return true;
     const char **texts = calloc(array->len, sizeof *texts);
     if (texts == NULL)
-        return false;
+        return no_memory(error);
     size_t n = 0;
     for (const struct json_value *v = array->child; v != NULL; v = v->next)
         if (v->type == JSON_T_STRING)
