@@ -292,4 +292,5 @@ void channel_open_type(lua_State *L) {
     lua_pop(L, 1);
     channel_open_range(L);
     channel_open_lease(L);
+    channel_open_wait(L);
 }

@@ -105,6 +105,7 @@ int channel_select(lua_State *L);   /* select{cases} -> index, "timeout" or "def
 void channel_open_type(lua_State *L);
 void channel_open_range(lua_State *L);
 void channel_open_lease(lua_State *L);
+void channel_open_wait(lua_State *L);
 
 int raw_wrap(lua_State *L); /* raw(v) */
 void raw_open_type(lua_State *L);

@@ -85,12 +85,16 @@ struct channel_wait *channel_wait_new(lua_State *L, size_t count) {
     *wait = (struct channel_wait){.count = count};
     for (size_t i = 0; i < count; i++)
         wait->cases[i] = (struct chan_case){0};
+    luaL_setmetatable(L, WAIT_TYPE);
+    return wait;
+}
+
+void channel_open_wait(lua_State *L) {
     if (luaL_newmetatable(L, WAIT_TYPE)) {
         lua_pushcfunction(L, wait_gc);
         lua_setfield(L, -2, "__gc");
     }
-    lua_setmetatable(L, -2);
-    return wait;
+    lua_pop(L, 1);
 }
 
 void channel_wait_set(struct channel_wait *wait, size_t i, struct chan *chan, const char *data,
