@@ -1,5 +1,6 @@
 -- `awsync serve`: a local AWS with a program in it, for any AWS client.
 local shell = require "spec.support.shell"
+local socket = require "socket"
 
 -- Starts a server; returns its variables, process id and a function that stops it.
 local function serve(words)
@@ -70,6 +71,19 @@ describe("awsync serve", function()
     ]])
     assert.equal(0, status, stderr)
     assert.equal("325\tnil\ttimeout\n", stdout)
+  end)
+
+  it("closes connections without a word", function()
+    local variables, _, stop = serve("examples/squares.lua")
+    local port = variables.AWS_ENDPOINT_URL:match("%d+$")
+    for _, request in ipairs { "GET / HTTP/1.1\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n" } do
+      local connection = assert(socket.connect("127.0.0.1", port))
+      connection:settimeout(20)
+      assert(connection:send(request))
+      assert.matches("^HTTP/1", (connection:receive "*a"))
+      connection:close()
+    end
+    assert.equal("", stop())
   end)
 
   it("says which port is in use", function()
