@@ -92,6 +92,14 @@ describe("the engine's front", function()
       connection:close()
     end)
 
+    it("refuses in a service's own words what is far too large", function()
+      engine = assert(E.start { function_name = false })
+      local url = engine:sqs("CreateQueue", { QueueName = "q" }).json.QueueUrl
+      local answer = engine:sqs("SendMessage", { QueueUrl = url, MessageBody = ("x"):rep(20 * 1024 * 1024) })
+      assert.equal("InvalidParameterValue;Sender", answer.headers["x-amzn-query-error"])
+      assert.matches("Message must be shorter than 1048576 bytes", answer.json.message)
+    end)
+
     it("gives every answer a request id of its own", function()
       engine = assert(E.start {})
       local first, second = engine:invoke "1", engine:sqs("ListQueues", {})

@@ -77,9 +77,14 @@ describe("the engine's Lambda", function()
     assert.equal(id, engine:await_line "START RequestId: (%S+)")
   end)
 
-  it("refuses another type of invocation", function()
+  it("refuses another type of invocation and of log", function()
     assert.matches("Value 'Later' at 'invocationType'", refused(engine:invoke("1", { type = "Later" }), 400,
       "ValidationException"))
+    local headers = { ["X-Amz-Log-Type"] = "Head" }
+    assert.matches("Value 'Head' at 'logType'.*%[None, Tail%]$", refused(engine:invoke("1", { headers = headers }),
+      400, "ValidationException"))
+    headers = { ["X-Amz-Log-Type"] = "None" }
+    assert.is_nil(engine:invoke("1", { headers = headers }).headers["x-amz-log-result"])
   end)
 
   it("refuses a payload that is no JSON", function()
@@ -97,6 +102,8 @@ describe("the engine's Lambda", function()
     assert.equal(payload, engine:invoke(payload).body)
     assert.matches("^6291457 byte payload is too large for the RequestResponse",
       refused(engine:invoke(payload .. " "), 413, "RequestTooLargeException"))
+    assert.matches("^20971520 byte payload is too large",
+      refused(engine:invoke((" "):rep(20 * 1024 * 1024)), 413, "RequestTooLargeException"))
     payload = '"' .. ("x"):rep(1024 * 1024 - 2) .. '"'
     assert.equal(202, engine:invoke(payload, { type = "Event" }).status)
     refused(engine:invoke(payload .. " ", { type = "Event" }), 413, "RequestTooLargeException")

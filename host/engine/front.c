@@ -15,9 +15,9 @@
 #include "host/engine/sqs.h"
 #include "host/engine/sts.h"
 
-/* Above the 6 MiB of an invocation, so that the service itself refuses what is a little too large.
- */
-#define MAX_BODY    (16 * 1024 * 1024)
+/* Lambda takes requests of 70,167,211 bytes: what is larger than a payload or a message may be is
+** refused by the service, in its own words. */
+#define MAX_BODY    (70167211)
 #define BACKLOG     4096
 #define MAX_HEADERS 64 /* on the stack; more cost a malloc */
 

@@ -57,6 +57,19 @@ static bool read_type(struct service_call *call, enum invoke_type *out) {
     return true;
 }
 
+static bool read_log_type(struct service_call *call, bool *tail_out) {
+    const char *text = service_header(call, "X-Amz-Log-Type");
+
+    *tail_out = text != NULL && strcmp(text, "Tail") == 0;
+    if (text == NULL || *tail_out || strcmp(text, "None") == 0)
+        return true;
+    lambda_fail(call, 400, "ValidationException",
+                "1 validation error detected: Value '%s' at 'logType' failed to satisfy "
+                "constraint: Member must satisfy enum value set: [None, Tail]",
+                text);
+    return false;
+}
+
 /* Both limits and the JSON. An absent payload is an empty object. */
 static bool read_payload(struct service_call *call, enum invoke_type type, const char **text_out,
                          size_t *len_out) {
@@ -162,8 +175,8 @@ static char *copy_bytes(const char *text, size_t len) {
 
 /* An invocation for the call, with copies of what outlives it. NULL: no memory. */
 static struct invocation *make_invocation(struct service_call *call, enum invoke_type type,
-                                          const char *tenant, const char *payload, size_t len) {
-    const char *log_type = service_header(call, "X-Amz-Log-Type");
+                                          const char *tenant, bool tail, const char *payload,
+                                          size_t len) {
     struct invocation *inv = invocation_new(service_request_id(call));
 
     if (inv == NULL)
@@ -182,8 +195,7 @@ static struct invocation *make_invocation(struct service_call *call, enum invoke
         return inv;
     }
     inv->call = call;
-    if (log_type != NULL && strcmp(log_type, "Tail") == 0 &&
-        (inv->tail = calloc(1, sizeof(*inv->tail))) == NULL)
+    if (tail && (inv->tail = calloc(1, sizeof(*inv->tail))) == NULL)
         goto fail;
     return inv;
 
@@ -196,10 +208,11 @@ static void invoke(struct function *function, struct service_call *call, enum in
     const char *payload, *tenant, *reason;
     char *client_context = NULL;
     size_t len;
+    bool tail;
     struct invocation *inv, *second = NULL; /* the same event once more */
 
-    if (!read_payload(call, type, &payload, &len) || !read_tenant(call, &tenant) ||
-        !read_client_context(call, type, &client_context))
+    if (!read_log_type(call, &tail) || !read_payload(call, type, &payload, &len) ||
+        !read_tenant(call, &tenant) || !read_client_context(call, type, &client_context))
         return;
     if (type == INVOKE_DRY_RUN) {
         free(client_context);
@@ -212,7 +225,7 @@ static void invoke(struct function *function, struct service_call *call, enum in
         lambda_error(call, 429, "TooManyRequestsException", reason, "Rate Exceeded.");
         return;
     }
-    inv = make_invocation(call, type, tenant, payload, len);
+    inv = make_invocation(call, type, tenant, tail, payload, len);
     if (inv == NULL) {
         free(client_context);
         lambda_error(call, 500, "ServiceException", NULL, "Out of memory.");
@@ -220,7 +233,7 @@ static void invoke(struct function *function, struct service_call *call, enum in
     }
     inv->client_context = client_context;
     if (type == INVOKE_EVENT && call_is_twice(call))
-        second = make_invocation(call, type, tenant, payload, len);
+        second = make_invocation(call, type, tenant, tail, payload, len);
     function_submit(function, inv);
     if (second != NULL)
         function_submit(function, second);

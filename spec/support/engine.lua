@@ -136,7 +136,7 @@ local function invocation(event, how)
   how.body = type(event) == "table" and cjson.encode(event) or event
   how.headers = how.headers or {}
   how.headers["X-Amz-Invocation-Type"] = how.type
-  how.headers["X-Amz-Log-Type"] = how.tail and "Tail" or nil
+  how.headers["X-Amz-Log-Type"] = how.tail and "Tail" or how.headers["X-Amz-Log-Type"]
   return how
 end
 
