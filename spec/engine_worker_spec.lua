@@ -169,10 +169,20 @@ describe("the engine's workers", function()
       local id = answer.headers["x-amzn-requestid"]:gsub("%-", "%%-")
       assert.matches("\n%d+%-%d+%-%d+T%S+Z " .. id .. " Task timed out after 1%.00 seconds\nEND ", tail)
       local duration = tonumber(tail:match "\tDuration: (%d+%.%d+) ms")
-      assert.is_true(duration >= 1000 and duration < 1500)
+      assert.is_true(duration >= 1000 and duration < 1000 * (1 + patience))
       assert.matches("\tStatus: timeout\tError Type: Sandbox%.Timedout\n$", tail)
       assert.is_true(E.eventually(function() return engine:figures().workers == 0 end))
       assert.equal(200, engine:invoke("1").status)
+    end)
+
+    it("are killed also when they have left their process group", function()
+      local leave = "setpgrp(0, getpgrp(getppid())); exec @ARGV"
+      local bootstrap = os.getenv "PWD" .. "/spec/support/fake_bootstrap.lua"
+      engine = assert(E.start { timeout_s = 1, command = { "perl", "-e", leave, "lua5.4", bootstrap } })
+      local info = engine:invoke({ act = "info" }).json
+      assert.not_equal(info.pid, info.group)
+      failure(engine:invoke { act = "hang", seconds = 30 }, "Sandbox.Timedout")
+      assert.is_true(E.eventually(function() return not E.alive(info.pid) end))
     end)
 
     it("hear 410 for an answer that comes after the timeout", function()

@@ -159,6 +159,7 @@ void worker_set_timer(struct worker *w, int64_t ms) {
 
 void worker_kill(struct worker *w) {
     kill(-w->pid, SIGKILL);
+    kill(w->pid, SIGKILL); /* it may have left its group */
 }
 
 void worker_wait(struct worker *w) {
