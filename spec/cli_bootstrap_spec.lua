@@ -55,6 +55,16 @@ describe("a bootstrap of the user's own", function()
     end
   end)
 
+  it("has the time of Lambda, whatever this machine's is, unless the user says otherwise", function()
+    local function zone(words)
+      local command = "TZ=Asia/Tokyo %s run -q --bootstrap %s --event '{\"act\":\"info\"}' %s %s/orders.py"
+      local out = shell.run(command:format(shell.awsync, shell.quote(fake), words, folder))
+      return cjson.decode(out).environment.TZ
+    end
+    assert.equal(":UTC", zone "")
+    assert.equal("Europe/Berlin", zone "--env TZ=Europe/Berlin")
+  end)
+
   it("is told another handler", function()
     assert.equal("shop.other", run({ act = "info" }, "--handler", "shop.other").environment._HANDLER)
   end)

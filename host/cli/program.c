@@ -83,10 +83,11 @@ static bool starts_with(const char *text, const char *prefix) {
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* The workers see this process's own variables but for those that AWS and the platform define. */
+/* The workers see this process's own variables but for those that AWS and the platform define, and
+** the time zone, which is UTC in Lambda unless the function says otherwise (--env TZ=...). */
 static bool belongs_to_worker(const char *variable) {
-    static const char *const reserved[] = {"AWS_",    "_HANDLER=",   "_X_AMZN_",
-                                           "LAMBDA_", "AWSYNC_RUN=", "AWSYNC_KEY="};
+    static const char *const reserved[] = {"AWS_",        "_HANDLER=",   "_X_AMZN_", "LAMBDA_",
+                                           "AWSYNC_RUN=", "AWSYNC_KEY=", "TZ="};
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (starts_with(variable, reserved[i]))
             return false;
