@@ -1,6 +1,7 @@
 /* See log.h. */
 #include "host/runtime/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,10 +41,10 @@ static void write_out(const struct buf *line) {
     size_t left = line->len;
     while (left > 0) {
         ssize_t n = write(STDERR_FILENO, data, left);
-        if (n <= 0)
+        if (n <= 0 && (n == 0 || errno != EINTR))
             return;
-        data += n;
-        left -= (size_t)n;
+        data += n > 0 ? n : 0;
+        left -= n > 0 ? (size_t)n : 0;
     }
 }
 
