@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "host/cli/cli.h"
 
@@ -16,6 +17,15 @@ bool cli_number_read(const char *option, const char *text, int least, int most, 
     }
     *out = (int)value;
     return true;
+}
+
+bool cli_run_check(const char *run) {
+    size_t len = run != NULL ? strlen(run) : 0;
+    if (run == NULL || (len > 0 && len <= CLI_RUN_MAX &&
+                        strspn(run, "abcdefghijklmnopqrstuvwxyz0123456789") == len))
+        return true;
+    cli_error("--run takes the id of a run, up to %d of a-z and 0-9, not \"%s\"", CLI_RUN_MAX, run);
+    return false;
 }
 
 static bool take(const struct cli_flag *flag, const char *value) {
@@ -34,8 +44,16 @@ static bool take(const struct cli_flag *flag, const char *value) {
     return true;
 }
 
-/* getopt_long gives FIRST + i for the option i of the table. */
-enum { FIRST = 256 };
+const char *cli_option_word(char **argv, char letter[3]) {
+    if (optopt <= 0 || optopt >= CLI_LONG)
+        return argv[optind - 1];
+    letter[0] = '-'; /* of several behind one dash: optind may still stand before them */
+    letter[1] = (char)optopt;
+    letter[2] = '\0';
+    return letter;
+}
+
+/* getopt_long gives CLI_LONG + i for the option i of the table. */
 
 bool cli_flags_read(const struct cli_flag *flags, size_t count, int argc, char **argv, int *first,
                     bool *help) {
@@ -44,7 +62,7 @@ bool cli_flags_read(const struct cli_flag *flags, size_t count, int argc, char *
     size_t letter_count = 2;
     for (size_t i = 0; i < count && i < CLI_FLAGS_MAX; i++) {
         int argument = flags[i].set != NULL ? no_argument : required_argument;
-        all[i + 1] = (struct option){flags[i].name, argument, NULL, FIRST + (int)i};
+        all[i + 1] = (struct option){flags[i].name, argument, NULL, CLI_LONG + (int)i};
         if (flags[i].letter != 0) {
             letters[letter_count++] = flags[i].letter;
             if (argument == required_argument)
@@ -62,7 +80,8 @@ bool cli_flags_read(const struct cli_flag *flags, size_t count, int argc, char *
             return true;
         }
         if (option == '?' || option == ':') {
-            const char *word = argv[optind - 1];
+            char letter[3];
+            const char *word = cli_option_word(argv, letter);
             if (option == ':')
                 cli_error("%s needs a value", word);
             else
@@ -70,9 +89,9 @@ bool cli_flags_read(const struct cli_flag *flags, size_t count, int argc, char *
             return false;
         }
         size_t i = 0;
-        while (option < FIRST && i < count && flags[i].letter != option)
+        while (option < CLI_LONG && i < count && flags[i].letter != option)
             i++;
-        if (!take(&flags[option < FIRST ? i : (size_t)(option - FIRST)], optarg))
+        if (!take(&flags[option < CLI_LONG ? i : (size_t)(option - CLI_LONG)], optarg))
             return false;
     }
     *first = optind;

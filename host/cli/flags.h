@@ -28,7 +28,14 @@ struct cli_flag {
 ** and the rest unread. False for wrong usage: the message is written. */
 bool cli_flags_read(const struct cli_flag *flags, size_t count, int argc, char **argv, int *first,
                     bool *help);
+/* What getopt_long has stumbled over, for a message: `--name` or `-x`, which is written to letter. The values of
+** long options are to be CLI_LONG or more. */
+enum { CLI_LONG = 256 };
+const char *cli_option_word(char **argv, char letter[3]);
 /* False, with a message that names the option, when text is no whole number from least to most. */
 bool cli_number_read(const char *option, const char *text, int least, int most, int *out);
+/* What --run takes: NULL, or the id of a run. False: the message is written. */
+enum { CLI_RUN_MAX = 16 };
+bool cli_run_check(const char *run);
 
 #endif

@@ -1,6 +1,5 @@
 /* `awsync gc`: deletes the queues that runs have left behind. Ours is what carries our tags (see
 ** host/channel/queue.c), never what is merely named like ours. */
-#include <getopt.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +9,13 @@
 #include "host/aws/sqs.h"
 #include "host/base/clock.h"
 #include "host/cli/cli.h"
+#include "host/cli/flags.h"
 
 enum {
     UNDER_WAY = 16,          /* queues looked at at once */
     ATTEMPTS = 10,           /* throttling is waited out */
     SKEW_MS = 5 * 60 * 1000, /* this machine's clock may be ahead of the lambdas' */
     TAG_SIZE = 257,          /* of a value */
-    RUN_MAX = 16,
 };
 
 static const char help[] =
@@ -62,51 +61,27 @@ static int64_t read_duration(const char *text) {
 }
 
 static bool read_options(struct options *out, int argc, char **argv) {
-    static const struct option all[] = {
-        {"run", required_argument, NULL, 'r'},
-        {"older-than", required_argument, NULL, 'o'},
-        {"dry-run", no_argument, NULL, 'd'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+    const char *older = NULL;
+    const struct cli_flag flags[] = {
+        {.name = "run", .text = &out->run},
+        {.name = "older-than", .text = &older},
+        {.name = "dry-run", .set = &out->dry_run},
     };
-    int option;
+    int first;
     *out = (struct options){.older_ms = -1};
-    optind = 1;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", all, NULL)) != -1) {
-        size_t len;
-        switch (option) {
-        case 'r':
-            len = strlen(optarg);
-            if (len == 0 || len > RUN_MAX ||
-                strspn(optarg, "abcdefghijklmnopqrstuvwxyz0123456789") != len) {
-                cli_error("--run takes the id of a run, up to %d of a-z and 0-9, not \"%s\"",
-                          RUN_MAX, optarg);
-                return false;
-            }
-            out->run = optarg;
-            break;
-        case 'o':
-            out->older_ms = read_duration(optarg);
-            if (out->older_ms < 0) {
-                cli_error("--older-than takes a time like 30s, 15m, 2h or 1d, not \"%s\"", optarg);
-                return false;
-            }
-            break;
-        case 'd':
-            out->dry_run = true;
-            break;
-        case 'h':
-            out->help = true;
-            return true;
-        default:
-            cli_error(option == ':' ? "%s needs a value" : "gc has no option %s", argv[optind - 1]);
-            return false;
-        }
+    if (!cli_flags_read(flags, 3, argc, argv, &first, &out->help))
+        return false;
+    if (out->help)
+        return true;
+    if (!cli_run_check(out->run))
+        return false;
+    if (older != NULL && (out->older_ms = read_duration(older)) < 0) {
+        cli_error("--older-than takes a time like 30s, 15m, 2h or 1d, not \"%s\"", older);
+        return false;
     }
-    if (optind < argc)
-        cli_error("gc takes no argument, and there is \"%s\"", argv[optind]);
-    return optind == argc;
+    if (first < argc)
+        cli_error("gc takes no argument, and there is \"%s\"", argv[first]);
+    return first == argc;
 }
 
 /* --- queues ----------------------------------------------------------------------------------- */

@@ -18,7 +18,6 @@ enum {
     ATTEMPTS = 10, /* throttling is waited out */
     PATIENCE_MS = 60000,
     SHORT = 60, /* bytes of a value in a line */
-    RUN_MAX = 16,
 };
 
 static const char help[] =
@@ -103,7 +102,7 @@ static void on_list(void *context, const struct aws_error *error, const char *co
 }
 
 static bool list(struct desk *d, const char *run) {
-    char prefix[sizeof "awsync--" + RUN_MAX];
+    char prefix[sizeof "awsync--" + CLI_RUN_MAX];
     snprintf(prefix, sizeof prefix, "awsync-%s%s", run != NULL ? run : "", run != NULL ? "-" : "");
     bool ok = true;
     do {
@@ -252,12 +251,8 @@ int cli_dead_letters(int argc, char **argv) {
         cli_error("dead-letters takes no argument, and there is \"%s\"", argv[first]);
         return CLI_USAGE;
     }
-    size_t len = run != NULL ? strlen(run) : 1;
-    if (len == 0 || len > RUN_MAX ||
-        (run != NULL && strspn(run, "abcdefghijklmnopqrstuvwxyz0123456789") != len)) {
-        cli_error("--run takes the id of a run, up to %d of a-z and 0-9, not \"%s\"", RUN_MAX, run);
+    if (!cli_run_check(run))
         return CLI_USAGE;
-    }
     const char *attempts = getenv("AWS_MAX_ATTEMPTS");
     struct aws_options aws = {.max_attempts =
                                   attempts != NULL && attempts[0] != '\0' ? 0 : ATTEMPTS};

@@ -48,24 +48,24 @@ enum { DEFAULT_TIMEOUT_S = 60, DEFAULT_MEMORY_MB = 128, DEFAULT_CONCURRENCY = 10
 
 bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned accepts) {
     static const struct option all[] = {
-        {"event", required_argument, NULL, 'e'},
-        {"concurrency", required_argument, NULL, 'c'},
-        {"memory", required_argument, NULL, 'm'},
-        {"timeout", required_argument, NULL, 't'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"port", required_argument, NULL, 'p'},
-        {"stats", no_argument, NULL, 's'},
-        {"fault", required_argument, NULL, 'f'},
-        {"retries", required_argument, NULL, 'r'},
-        {"event-age", required_argument, NULL, 'a'},
-        {"reserved", required_argument, NULL, 'R'},
-        {"on-failure", required_argument, NULL, 'F'},
-        {"watch", no_argument, NULL, 'w'},
-        {"event-from", required_argument, NULL, 'E'},
-        {"bootstrap", required_argument, NULL, 'b'},
-        {"handler", required_argument, NULL, 'H'},
-        {"env", required_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},
+        {"event", required_argument, NULL, CLI_LONG + 'e'},
+        {"concurrency", required_argument, NULL, CLI_LONG + 'c'},
+        {"memory", required_argument, NULL, CLI_LONG + 'm'},
+        {"timeout", required_argument, NULL, CLI_LONG + 't'},
+        {"quiet", no_argument, NULL, CLI_LONG + 'q'},
+        {"port", required_argument, NULL, CLI_LONG + 'p'},
+        {"stats", no_argument, NULL, CLI_LONG + 's'},
+        {"fault", required_argument, NULL, CLI_LONG + 'f'},
+        {"retries", required_argument, NULL, CLI_LONG + 'r'},
+        {"event-age", required_argument, NULL, CLI_LONG + 'a'},
+        {"reserved", required_argument, NULL, CLI_LONG + 'R'},
+        {"on-failure", required_argument, NULL, CLI_LONG + 'F'},
+        {"watch", no_argument, NULL, CLI_LONG + 'w'},
+        {"event-from", required_argument, NULL, CLI_LONG + 'E'},
+        {"bootstrap", required_argument, NULL, CLI_LONG + 'b'},
+        {"handler", required_argument, NULL, CLI_LONG + 'H'},
+        {"env", required_argument, NULL, CLI_LONG + 'V'},
+        {"help", no_argument, NULL, CLI_LONG + 'h'},
         {NULL, 0, NULL, 0},
     };
     *out = (struct cli_options){.concurrency = DEFAULT_CONCURRENCY,
@@ -77,7 +77,9 @@ bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned a
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":hq", all, &index)) != -1) {
         bool ok = true;
-        switch (option) {
+        char letter[3];
+        const char *word = cli_option_word(argv, letter);
+        switch (option >= CLI_LONG ? option - CLI_LONG : option) {
         case 'e':
             out->event = optarg;
             ok = (accepts & CLI_EVENT) != 0;
@@ -151,13 +153,12 @@ bool cli_options_read(struct cli_options *out, int argc, char **argv, unsigned a
             out->help = true;
             return true;
         case ':':
-            cli_error("%s needs a value", argv[optind - 1]);
+            cli_error("%s needs a value", word);
             return false;
         default:
             ok = false;
         }
         if (!ok) {
-            const char *word = argv[optind - 1];
             for (size_t i = 0; all[i].name != NULL; i++)
                 if (option != '?' && all[i].val == option)
                     word = all[i].name;
