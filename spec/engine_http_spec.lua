@@ -147,13 +147,13 @@ describe("the engine's HTTP", function()
   end)
 
   it("refuses what is too large before it has come, and lets the client read why", function()
-    for _, length in ipairs { "16777217", "999999999999999999" } do
+    for _, length in ipairs { "70167212", "999999999999999999" } do
       local answer = exchange(head(asked, { "Content-Length: " .. length }) .. crlf)
       assert.matches("^HTTP/1.1 413 Request Entity Too Large\r\n", answer)
       assert.matches("\r\nConnection: close\r\n", answer)
     end
     local connection = connect()
-    assert(connection:send(head(asked, { "Content-Length: 16777217" }) .. crlf))
+    assert(connection:send(head(asked, { "Content-Length: 70167212" }) .. crlf))
     connection:send(("x"):rep(4000000))
     assert.matches("^HTTP/1.1 413 ", rest(connection))
     assert.matches("^HTTP/1.1 431 ", exchange("GET / HTTP/1.1\r\nX: " .. ("x"):rep(70000) .. "\r\n\r\n"))
@@ -257,6 +257,20 @@ describe("the engine's HTTP", function()
     assert.equal(200, E.receive(connection).status)
     assert.equal(200, E.receive(connection).status)
     assert.equal("", rest(connection))
+  end)
+
+  it("closes behind the last whole request of a client that sends no more", function()
+    local lambda = assert(E.start {})
+    local much = ("&x=y"):rep(50000)
+    for _, beginning in ipairs { "POST / HTTP", head(asked, { "Content-Length: 999" }) .. crlf .. asked,
+      head(asked, { "Content-Length: 999999" }) .. crlf .. asked .. much,
+      head(asked, { "Transfer-Encoding: chunked" }) .. crlf .. "5\r\nab" } do
+      local connection = lambda:begin { act = "hang", seconds = 0.3 }
+      assert(connection:send(beginning))
+      connection:shutdown "send"
+      assert.equal(200, E.receive(connection).status)
+      assert.equal("", rest(connection))
+    end
   end)
 
   it("dates its answers", function()

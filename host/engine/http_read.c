@@ -284,6 +284,6 @@ void http_readable(evutil_socket_t fd, short what, void *context) {
     if (freed)
         return;
     r->freed = NULL;
-    if (r->ended && r->phase == HTTP_HEAD)
+    if (r->ended && r->phase < HTTP_PENDING) /* the rest of a request does not come */
         http_connection_free(r);
 }
