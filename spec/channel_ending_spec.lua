@@ -121,3 +121,24 @@ it("the end costs a receiver that comes for it three receives, three returns and
   -- The first receive asks for one message only, and proves nothing.
   assert.same({ 3, 3, 1 }, { (count "receive"), (count "visibility"), (count "attributes") })
 end)
+
+for what, fault in pairs {
+  ["not answered"] = { kind = "lost" },
+  ["answered by status 500"] = { kind = "internal" },
+  ["refused for its entry by SQS's own fault"] = { kind = "partial", entries = 0x1 },
+} do
+  it("the mark goes back again when that was " .. what .. ": the next receiver does not wait for its visibility timeout",
+    function()
+      serve()
+      local maker, first = new_hub(), new_hub()
+      local url = server:queue "q.fifo"
+      maker:open(url, { unordered = true }):close()
+      maker:flush(5)
+      fault.op, fault.count = "visibility", 3
+      server:fault(fault)
+      assert.equal("closed", why(first:open(url, { unordered = true }):pop(10)))
+      local start = probe.now()
+      assert.equal("closed", why(new_hub():open(url, { unordered = true }):pop(60)))
+      assert.is_true(probe.now() - start < 15, probe.now() - start)
+    end)
+end

@@ -102,6 +102,19 @@ describe("an error in a spawned function", function()
   end)
 end)
 
+describe("a record whose answer is lost on its way to the parent", function()
+  it("comes again a few seconds later, and what has come is deleted before it would", function()
+    local before = os.time()
+    -- The first receive of all, and no other one.
+    local got, stderr = answer("wait_long", nil, "--stats", "--fault", "seed=165,drop=0.2,only=ReceiveMessage")
+    assert.equal("early late", got)
+    assert.truthy(os.time() - before < 28, os.time() - before) -- a queue's usual visibility timeout is 30 s
+    has(stderr, "drop 1 ")
+    assert.equal(1, tonumber(stderr:match "DeleteMessageBatch +(%d+)"), stderr)
+    assert.truthy(tonumber(stderr:match "ReceiveMessage +(%d+)") <= 4, stderr)
+  end)
+end)
+
 describe("a plain invoke", function()
   it("lives on when its parent has answered", function()
     local got, stderr = answer "outlive"

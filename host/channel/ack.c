@@ -163,24 +163,39 @@ done:
     hub_leave(c);
 }
 
+/* It goes again only if it cannot have run: later the same handle could show a message that somebody
+** else holds; else the visibility timeout brings it back. An end mark does no harm twice, and all
+** receivers wait for it. */
+static void after_return(struct chan *c, struct ack_batch *b, const struct aws_error *error) {
+    enum verdict verdict = fault_judge(c, &c->acks.return_backoff, error, clock_mono_ms());
+    for (size_t i = 0; verdict == VERDICT_AGAIN && i < b->count; i++)
+        if (b->messages[i] && (b->messages[i]->end || !error->may_have_run))
+            keep(b, i, &c->acks.surplus);
+    if (verdict == VERDICT_GONE)
+        queue_gone(c);
+}
+
 static void on_returned(void *context, const struct aws_error *error,
                         const struct sqs_outcome *outcomes, size_t count) {
-    (void)outcomes;
-    (void)count;
+    static const struct aws_error fault = {.status = 500,
+                                           .code = "InternalError",
+                                           .may_have_run = true};
     struct ack_batch *b = context;
     struct chan *c = hub_enter(&b->request);
+    bool failed = error != NULL;
     c->acks.returning--;
-    if (!error)
-        fault_clear(c, &c->acks.return_backoff);
-    /* Sent again only if it cannot have run: later the same handle could show a message that
-    ** somebody else holds. Else the visibility timeout brings it back. */
-    else if (!error->may_have_run) {
-        enum verdict verdict = fault_judge(c, &c->acks.return_backoff, error, clock_mono_ms());
-        for (size_t i = 0; verdict == VERDICT_AGAIN && i < b->count; i++)
-            keep(b, i, &c->acks.surplus);
-        if (verdict == VERDICT_GONE)
-            queue_gone(c);
+    for (size_t i = 0; !error && i < b->count && i < count; i++) {
+        if (!outcomes[i].ok && !outcomes[i].sender_fault) {
+            failed = true;
+            continue;
+        }
+        message_free(b->messages[i]);
+        b->messages[i] = NULL;
     }
+    if (failed)
+        after_return(c, b, error ? error : &fault);
+    else
+        fault_clear(c, &c->acks.return_backoff);
     free_batch(b);
     hub_leave(c);
 }

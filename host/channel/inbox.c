@@ -11,8 +11,8 @@
 
 enum {
     RANDOM_PART = 20,
-    DELETE_AFTER_MS = 20000, /* before a received record is visible again */
-    GRACE_MS = 40,           /* a long poll that has been under way for so long has found nothing */
+    DELETE_AFTER_MS = 2500, /* before a received record is visible again */
+    GRACE_MS = 40,          /* a long poll that has been under way for so long has found nothing */
 };
 
 struct inbox *inbox_new(struct aws_client *client) {
@@ -142,8 +142,7 @@ void inbox_listen(struct inbox *b, int64_t until, long long expected) {
     pthread_mutex_lock(&b->lock);
     b->listen_until = until;
     b->expected = expected;
-    if (!b->polling)
-        inbox_step(b);
+    inbox_step(b);
     pthread_mutex_unlock(&b->lock);
 }
 

@@ -4,8 +4,10 @@
 ** are cancelled, tell of a deadline. Knows aws, nothing of Lua; records are opaque text.
 **
 ** A standard queue: records carry their call's id, so that order and doubles do no harm, and a
-** thousand calls may end in the same second. What was received is deleted ten at a time and only
-** in a long invocation: the end of the invocation deletes the queue.
+** thousand calls may end in the same second. Nor has it attempt ids: what was in an answer that was
+** lost comes again after the visibility timeout, which is therefore short. What was received is
+** deleted ten at a time or before that, and only while the parent goes on waiting: the end of the
+** invocation deletes the queue.
 **
 ** Cancelled scopes are marked by tags on the queue, `awsync:cancelled.<n>` with ranges as in
 ** `1-3 7`: a call asks for them every WATCH_EVERY_MS, which is one request, and the absence of the

@@ -7,7 +7,7 @@
 #include "host/base/clock.h"
 
 enum {
-    VISIBILITY_S = 30,
+    VISIBILITY_S = 5, /* so late comes what was in an answer that was lost */
     CLOSE_GIVE_UP_MS =
         5000, /* at the end, of nothing but faults: the queue's tags tell what it was */
 };

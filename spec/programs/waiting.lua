@@ -189,6 +189,13 @@ function ways.outlive_and_fail()
   return "went on"
 end
 
+-- Its first call ends at once, its second one so late that a record of the first that is not deleted would come again.
+function ways.wait_long()
+  local function after(seconds, word) awsync.sleep(seconds) return word end
+  local early, late = awsync.async(after, 0, "early"), awsync.async(after, 12, "late")
+  return early:await() .. " " .. late:await()
+end
+
 local function hang()
   while true do end -- luacheck: ignore
 end
