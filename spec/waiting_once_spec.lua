@@ -150,7 +150,7 @@ local function worker(claims, source)
   child:invoke "null"
   seen = {}
   -- The inbox of main, which has ended: it is there in this spec.
-  for name in cjson.decode(cjson.decode(envelope).body).inbox:gmatch "%S+" do
+  for name in cjson.decode(cjson.decode(envelope).body).inbox:gmatch "([^@%s]+)%S*" do
     local url = name:find "^http" and name or ("http://127.0.0.1:%d/123456789012/%s"):format(child.port, name)
     sqs.queues[url] = { messages = {} }
   end

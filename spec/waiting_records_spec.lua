@@ -162,7 +162,7 @@ describe("a call that ends before its own calls", function()
     local child
     local function claims_of(event) return cjson.decode(cjson.decode(event).body) end
     local function url_of(address)
-      address = address:match "^%S+"
+      address = address:match "^[^@%s]+"
       return address:find "^http" and address or ("http://127.0.0.1:%d/123456789012/%s"):format(child.port, address)
     end
     local function aws(request)
@@ -209,4 +209,44 @@ describe("a call that ends before its own calls", function()
     assert.equal(sqs.late, messages[2].Body)
     child:stop()
   end)
+end)
+
+describe("a call whose parent has ended", function()
+  -- How often the last call of a main asks for its inbox, which main has deleted.
+  local function asked(pause)
+    local sqs, events, sends = small_sqs(), {}, 0
+    local child = fake.start {
+      files = { ["main.lua"] = ([[
+        local awsync = require "awsync"
+        local function leaf() end
+        function main()
+          awsync.invoke(leaf)
+          awsync.sleep(%g)
+          awsync.invoke(leaf)
+        end]]):format(pause) },
+      aws = function(request)
+        if request.path:find "/invocations" then
+          events[#events + 1] = request.body
+          return 202, "", {}
+        end
+        local input = cjson.decode(request.body)
+        if #events == 2 and (input.QueueUrl or ""):find("-in-", 1, true) and input.Entries then sends = sends + 1 end
+        return sqs.serve(request)
+      end,
+      env = { AWSYNC_KEY = hex, AWS_LAMBDA_FUNCTION_NAME = "f" },
+    }
+    finally(function() child:clean() end)
+    child:invoke "null"
+    has(cjson.decode(cjson.decode(events[2]).body).inbox, "@1")
+    assert.equal("null", child:invoke(events[2], { ["Lambda-Runtime-Invoked-Function-Arn"] =
+      "arn:aws:lambda:us-east-1:123456789012:function:f" }).body)
+    child:stop()
+    return sends
+  end
+
+  it("asks once for an inbox that was made seconds ago, and more often for a new one, which SQS may not know yet",
+    function()
+      assert.equal(1, asked(3.1))
+      assert.truthy(asked(0.2) > 1)
+    end)
 end)

@@ -12,6 +12,7 @@
 enum {
     NEW_NAME_MS = 1500, /* after its call was made, a queue known by name can still be unknown */
     NEW_URL_MS = 1000,  /* one that had a URL by then was there already */
+    KNOWN_MS = 3000,    /* after it was made, a queue is known everywhere */
     DOUBT_MS = 100,     /* before the second question; then twice as long each time */
 };
 
@@ -29,6 +30,7 @@ struct parcel {
     char base[INBOX_URL_SIZE]; /* of queues that came as a name; "": not known */
     char url[INBOX_URL_SIZE];  /* of the one that is tried */
     bool by_name;
+    int64_t made_ms; /* that queue; 0: not known */
     unsigned doubts;
     int64_t issued_ms;
     struct sqs_send message;
@@ -60,15 +62,27 @@ static void finish(struct parcel *p, enum delivery outcome, const struct aws_err
     let_go(p);
 }
 
+bool inbox_read_address(const char *address, const char *base, char url_out[INBOX_URL_SIZE],
+                        int64_t *made_ms) {
+    size_t len = strcspn(address, " "), end = len;
+    while (end > 0 && address[end - 1] >= '0' && address[end - 1] <= '9')
+        end--;
+    bool dated = end > 0 && end < len && address[end - 1] == '@';
+    bool by_name = strncmp(address, "http", 4) != 0;
+    *made_ms = dated ? strtoll(address + end, NULL, 10) : 0;
+    snprintf(url_out, INBOX_URL_SIZE, "%s%.*s", by_name ? base : "", (int)(dated ? end - 1 : len),
+             address);
+    return by_name;
+}
+
 static void next_address(struct parcel *p) {
     const char *address = strtok_r(p->next == NULL ? p->addresses : NULL, " ", &p->next);
     if (address == NULL) {
         finish(p, DELIVERY_NOBODY, NULL);
         return;
     }
-    p->by_name = strncmp(address, "http", 4) != 0;
+    p->by_name = inbox_read_address(address, p->base, p->url, &p->made_ms);
     p->doubts = 0;
-    snprintf(p->url, sizeof p->url, "%s%s", p->by_name ? p->base : "", address);
     try_address(p);
 }
 
@@ -78,8 +92,9 @@ static void judge(struct parcel *p, const struct aws_error *error) {
         finish(p, DELIVERY_FAILED, error);
         return;
     }
-    int64_t age = clock_wall_ms() - p->issued_ms;
-    if (age < (p->by_name ? NEW_NAME_MS : NEW_URL_MS)) {
+    int64_t now = clock_wall_ms();
+    bool known = p->made_ms > 0 && now - p->made_ms >= KNOWN_MS;
+    if (!known && now - p->issued_ms < (p->by_name ? NEW_NAME_MS : NEW_URL_MS)) {
         if (aws_timer(p->client, DOUBT_MS << p->doubts++, try_address, p) == 0)
             finish(p, DELIVERY_FAILED, error);
         return;

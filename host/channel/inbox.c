@@ -2,6 +2,7 @@
 #include "host/channel/inbox_parts.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,11 @@ bool inbox_is_open(struct inbox *b) {
 void inbox_address(struct inbox *b, char *out, size_t size) {
     pthread_mutex_lock(&b->lock);
     bool open = b->life == INBOX_MAKING || b->life == INBOX_READY;
-    snprintf(out, size, "%s", !open ? "" : b->url != NULL ? b->url : b->name);
+    int64_t made = clock_wall_ms() - (clock_mono_ms() - b->born_ms);
+    if (open && b->url != NULL)
+        snprintf(out, size, "%s@%" PRId64, b->url, made);
+    else
+        snprintf(out, size, "%s", open ? b->name : "");
     pthread_mutex_unlock(&b->lock);
 }
 

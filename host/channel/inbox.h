@@ -43,7 +43,8 @@ void inbox_set_hub(struct inbox *inbox, struct chan_hub *hub);
 /* Has the queue `awsync-<run>-in-<random>` made, with the tags of the channels; returns at once. */
 void inbox_open(struct inbox *inbox, const char *run, const char *function, int64_t expires_ms);
 bool inbox_is_open(struct inbox *inbox);
-/* Where a call finds it: its URL, its name while that is not known yet; "" when it is not open. */
+/* Where a call finds it: its URL, `@` and when it was made (wall clock, ms); its name while that is
+** not known yet; "" when it is not open. */
 void inbox_address(struct inbox *inbox, char *out, size_t size);
 /* Long polls begin until then (clock_mono_ms): to be said again while the program waits. expected:
 ** so many records can come; while there are many, and they come quickly, up to ten are received at
@@ -74,9 +75,14 @@ enum delivery {
     DELIVERY_NOBODY, /* none of the queues is there */
     DELIVERY_FAILED, /* error says why */
 };
-/* addresses: URLs and names with blanks between them, the nearest first: the record goes to the
-** first queue that is there. base: what makes a URL of a name (sqs_queue_base). issued_ms: wall clock, when the call was made; a queue that is not
-** there may be too new within a few seconds of that. Waits for the outcome until the deadline. */
+/* The URL of the first of the addresses, and when its queue was made (0: not known). True: it came
+** as a name. */
+bool inbox_read_address(const char *addresses, const char *base, char url_out[INBOX_URL_SIZE],
+                        int64_t *made_ms);
+/* addresses: as inbox_address writes them, with blanks between them, the nearest first: the record
+** goes to the first queue that is there. base: what makes a URL of a name (sqs_queue_base).
+** issued_ms: wall clock, when the call was made; a queue that is not there may be too new within a
+** second or so of that, unless it was made seconds ago. Waits for the outcome until the deadline. */
 enum delivery inbox_deliver(struct aws_client *client, const char *addresses, const char *base,
                             int64_t issued_ms, const char *text, size_t len, int64_t deadline,
                             struct aws_error *error);

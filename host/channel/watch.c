@@ -168,13 +168,11 @@ void watch_begin(struct watch *w, const struct watch_options *options) {
     w->active = true;
     w->asking = w->cancelled = w->spoken = false;
     w->options = *options;
-    int len = (int)strcspn(options->addresses, " ");
-    bool by_name = strncmp(options->addresses, "http", 4) != 0;
-    snprintf(w->url, sizeof w->url, "%s%.*s", by_name ? options->base : "", len,
-             options->addresses);
-    w->options.addresses = w->options.base = NULL;
-    if (len == 0)
+    int64_t made;
+    inbox_read_address(options->addresses, options->base, w->url, &made);
+    if (options->addresses[0] == '\0')
         w->options.scope = 0;
+    w->options.addresses = w->options.base = NULL;
     w->look_at = clock_mono_ms() + WATCH_EVERY_MS;
     arm(w);
     pthread_mutex_unlock(&w->lock);
