@@ -43,8 +43,10 @@ static void add_argument(lua_State *L, luaL_Buffer *b, int idx) {
 void binding_arguments(lua_State *L, int first, int n) {
     static const char more[] = ", ...";
     struct family *f = &host_get(L)->family;
-    int top = lua_gettop(L);
+    int top = lua_gettop(L), other = (atomic_load(&f->shown) + 1) % FAMILY_ARGUMENTS;
+    char *args = f->args[other];
     size_t used = 0;
+    args[0] = '\0';
     for (int i = 0; i < n; i++) {
         luaL_Buffer b;
         luaL_buffinit(L, &b);
@@ -54,15 +56,16 @@ void binding_arguments(lua_State *L, int first, int n) {
         luaL_pushresult(&b);
         size_t len;
         const char *text = lua_tolstring(L, -1, &len);
-        if (used + len + sizeof more > sizeof f->args) {
-            memcpy(f->args + used, more, sizeof more);
+        if (used + len + sizeof more > sizeof f->args[other]) {
+            memcpy(args + used, more, sizeof more);
             break;
         }
-        memcpy(f->args + used, text, len + 1);
+        memcpy(args + used, text, len + 1);
         used += len;
         lua_settop(L, top);
     }
     lua_settop(L, top);
+    atomic_store(&f->shown, other);
 }
 
 /* --- results ------------------------------------------------------------------------------------- */
@@ -138,7 +141,7 @@ static void fill(const struct host *host, struct record *record) {
         .call = f->claims.call,
         .request_id = host->request_id,
         .function = f->claims.function,
-        .args = f->args,
+        .args = f->args[atomic_load(&f->shown)],
         .duration_ms = clock_mono_ms() - f->begun_ms,
         .running = (const char(*)[RECORD_ID_SIZE])f->running,
         .running_count = f->running_count,
@@ -327,7 +330,8 @@ const char *binding_function(lua_State *L) {
 }
 
 const char *binding_argument_text(lua_State *L) {
-    return host_get(L)->family.args;
+    const struct family *f = &host_get(L)->family;
+    return f->args[atomic_load(&f->shown)];
 }
 
 int64_t binding_wait_until(lua_State *L) {

@@ -50,7 +50,8 @@ void family_begin(lua_State *L, struct host *host, const struct envelope_claims 
     f->is_call = claims != NULL;
     if (claims != NULL)
         f->claims = *claims;
-    f->args[0] = '\0';
+    f->args[0][0] = '\0';
+    atomic_store(&f->shown, 0);
     f->begun_ms = now_ms;
     atomic_store(&f->cancelled, false);
     f->spawned = f->outstanding = f->scopes = 0;
@@ -363,7 +364,7 @@ static void raise_errors(lua_State *L, struct host *host) {
 void family_check(lua_State *L, struct host *host, const char *operation) {
     if (!atomic_load(&host->family.cancelled))
         return;
-    luaL_where(L, 1);
+    host_where(L);
     lua_pushfstring(L, "%s: this call has been cancelled", operation);
     lua_concat(L, 2);
     failed_raise(L, FAILED_CANCELLED);
@@ -379,7 +380,7 @@ static bool take_in(lua_State *L, struct host *host, const char *operation) {
     raise_errors(L, host);
     struct aws_error error;
     if (f->outstanding > 0 && inbox_failed(f->inbox, &error))
-        luaL_error(L, "%s: the exit records of spawned calls cannot be received: %s: %s", operation,
+        host_error(L, "%s: the exit records of spawned calls cannot be received: %s: %s", operation,
                    error.code, error.message);
     return some;
 }
@@ -400,7 +401,7 @@ bool family_is_over(const struct host *host) {
 
 int family_raise_deadlock(lua_State *L, struct host *host) {
     long long n = host->family.spawned;
-    luaL_where(L, 1);
+    host_where(L);
     if (n == 1)
         lua_pushliteral(L, "deadlock: the spawned call has ended and nothing is left to pop");
     else
@@ -542,6 +543,11 @@ int family_on_error(lua_State *L) {
     lua_settop(L, 1);
     host_get(L)->family.marked = true;
     lua_rawsetp(L, LUA_REGISTRYINDEX, &handler_key);
+    return 0;
+}
+
+int family_arguments(lua_State *L) {
+    binding_arguments(L, 1, lua_gettop(L));
     return 0;
 }
 

@@ -22,7 +22,7 @@
 
 struct host;
 
-enum { FAMILY_CLAIMED_MAX = 256 };
+enum { FAMILY_CLAIMED_MAX = 256, FAMILY_ARGUMENTS = 3 };
 
 /* A call that this process has begun: when its event comes again, it is not run again. */
 struct family_claimed {
@@ -44,7 +44,9 @@ struct family {
     /* As a call of somebody else's: */
     bool is_call;
     struct envelope_claims claims;
-    char args[256];
+    /* In short. One that is not shown is written, then shown: the I/O thread reads what is. */
+    char args[FAMILY_ARGUMENTS][256];
+    atomic_int shown;
     int64_t begun_ms;      /* clock_mono_ms */
     atomic_bool cancelled; /* set on the I/O thread */
     void (*alarm)(void);   /* called there when it is; NULL: none */
@@ -114,7 +116,9 @@ int family_wait(lua_State *L);     /* wait([seconds]): until something was taken
 int family_scope(lua_State *L);    /* scope() -> a number for linked calls */
 int family_cancel(lua_State *L);   /* cancel(scope) */
 int family_on_error(lua_State *L); /* on_error(fn or nil) */
-int family_now(lua_State *L);      /* now() -> seconds of a clock that never goes back */
-int family_failed(lua_State *L);   /* failed(kind, message) -> an error object */
+int family_arguments(
+    lua_State *L);            /* arguments(...): what this call's error shows instead of its own */
+int family_now(lua_State *L); /* now() -> seconds of a clock that never goes back */
+int family_failed(lua_State *L); /* failed(kind, message) -> an error object */
 
 #endif

@@ -105,8 +105,8 @@ int host_out_of_money(lua_State *L, struct host *host, const char *operation) {
     struct budget_use use = host_use(host);
     budget_message(&host->budget, &use, text, sizeof text);
     if (operation == NULL)
-        return luaL_error(L, "%s", text);
-    return luaL_error(L, "%s: %s", operation, text);
+        return host_error(L, "%s", text);
+    return host_error(L, "%s: %s", operation, text);
 }
 
 static void check_budget(lua_State *L, struct host *host) {
@@ -279,7 +279,7 @@ static void take_refused(lua_State *L, struct host *host) {
     char refused[1024], id[CALLS_ID_SIZE];
     while (calls_take_failure(&host->calls, refused, sizeof refused, id))
         if (!family_refused(L, host, id, refused))
-            luaL_error(L, "%s", refused);
+            host_error(L, "%s", refused);
 }
 
 struct host *host_ready(lua_State *L) {
@@ -339,7 +339,7 @@ struct codec_options host_codec_options(lua_State *L, struct host *host, const c
 /* Adds code and request id where the text does not have them. */
 static int raise_aws(lua_State *L, const struct chan_error *error) {
     const struct aws_error *aws = &error->aws;
-    luaL_where(L, 1);
+    host_where(L);
     lua_pushstring(L, error->text[0] != '\0' ? error->text : aws->message);
     int parts = 2;
     if (aws->code[0] != '\0' && strstr(error->text, aws->code) == NULL) {
@@ -358,7 +358,7 @@ void host_raise(lua_State *L, struct host *host, const char *operation, enum cha
                 const struct chan_error *error) {
     switch (result) {
     case CHAN_DELETED: /* by its owner, who has left: see docs/waiting.md */
-        luaL_where(L, 1);
+        host_where(L);
         lua_pushfstring(L, "%s: closed: attempt to use a deleted channel", operation);
         lua_concat(L, 2);
         failed_raise(L, FAILED_CANCELLED);
@@ -380,7 +380,7 @@ void host_raise(lua_State *L, struct host *host, const char *operation, enum cha
 }
 
 int host_out_of_time(lua_State *L, const char *operation) {
-    luaL_where(L, 1);
+    host_where(L);
     lua_pushfstring(L, "%s: the time of this invocation is almost over", operation);
     lua_concat(L, 2);
     long long silent = host_get(L)->family.outstanding;

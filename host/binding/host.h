@@ -78,6 +78,12 @@ void host_raise(lua_State *L, struct host *host, const char *operation, enum cha
 /* What every slice of a wait does before: takes exit records in, has more of them come, raises
 ** what they bring. */
 void host_listen(lua_State *L, struct host *host, const char *operation, int64_t until);
+/* A frame of lua/awsync, whose lines and names say nothing to the program's author. */
+bool host_own_frame(lua_State *L, lua_Debug *ar);
+/* As luaL_where(L, 1), of a C function or a hook: pushes the program's own line, not awsync's. */
+void host_where(lua_State *L);
+/* As luaL_error, with that line. */
+int host_error(lua_State *L, const char *format, ...);
 /* Lets a debug hook run, as of an interrupt: it may raise. */
 void host_run_hook(lua_State *L);
 /* What this invocation has used of its budget. */

@@ -51,25 +51,15 @@ static void check_limits(lua_State *L, const struct host *host, const char *oper
 
 /* --- names --------------------------------------------------------------------------------------- */
 
-/* A frame of lua/awsync, whose names for the function say nothing to the program's author. */
-static bool is_own_frame(lua_State *L, lua_Debug *ar) {
-    static const char *const ends[] = {"/awsync/future.lua", "/awsync/group.lua",
-                                       "/awsync/map.lua"};
-    lua_getinfo(L, "S", ar);
-    size_t len = strlen(ar->source);
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
-        if (len > strlen(ends[i]) && strcmp(ar->source + len - strlen(ends[i]), ends[i]) == 0)
-            return true;
-    return false;
-}
-
 /* Pushes the name of the local variable or upvalue of a calling function that holds f. */
 static bool push_callers_name(lua_State *L, int f) {
     lua_Debug ar;
-    for (int level = 1; level <= NAME_LEVELS && lua_getstack(L, level, &ar); level++) {
+    int seen = 0;
+    for (int level = 1; seen < NAME_LEVELS && lua_getstack(L, level, &ar); level++) {
         const char *name;
-        if (is_own_frame(L, &ar))
+        if (host_own_frame(L, &ar))
             continue;
+        seen++;
         for (int i = 1; (name = lua_getlocal(L, &ar, i)) != NULL; i++) {
             bool same = name[0] != '(' && lua_rawequal(L, -1, f);
             lua_pop(L, 1);

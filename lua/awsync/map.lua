@@ -24,25 +24,49 @@ local options_known = {
 
 -- What runs in the other lambda. Functions of this module travel by their names.
 
-function map.run_one(f, item)
-  return f(item)
+local function one(item) return item end
+
+local function spread(item) return table.unpack(item, 1, item.n or #item) end
+
+-- What an error of the call shows as its arguments: the item that is worked on, and not those of the functions below.
+local Progress_mt = {
+  __close = function(self, err)
+    if err ~= nil then core.arguments(self.arguments(self.items[self.at])) end
+  end,
+}
+
+local function progress(items, count, arguments)
+  if count == 1 then core.arguments(arguments(items[1])) else core.arguments(items) end
+  return setmetatable({ items = items, at = 1, arguments = arguments }, Progress_mt)
 end
 
 function map.run_chunk(f, items, count)
+  local now <close> = progress(items, count, one)
   local results = {}
-  for i = 1, count do results[i] = f(items[i]) end
+  for i = 1, count do
+    now.at = i
+    results[i] = f(items[i])
+  end
   return results
 end
 
 function map.run_star(f, items, count)
+  local now <close> = progress(items, count, spread)
   local results = {}
-  for i = 1, count do results[i] = f(table.unpack(items[i], 1, items[i].n or #items[i])) end
+  for i = 1, count do
+    now.at = i
+    results[i] = f(spread(items[i]))
+  end
   return results
 end
 
 function map.run_reduce(f, items, count, reduce)
+  local now <close> = progress(items, count, one)
   local result = f(items[1])
-  for i = 2, count do result = reduce(result, f(items[i])) end
+  for i = 2, count do
+    now.at = i
+    result = reduce(result, f(items[i]))
+  end
   return { result }
 end
 

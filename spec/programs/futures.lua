@@ -84,6 +84,27 @@ function ways.star()
 end
 
 -- Each call pushes a mark first: the third time it works.
+local function odd_fails(n, word)
+  if n % 2 == 1 then error(word or "odd", 0) end
+  return n
+end
+
+-- Errors of items, and of a wait that has no time left.
+function ways.places()
+  local function text_of(f, ...)
+    local _, err = pcall(f, ...)
+    return tostring(err)
+  end
+  return {
+    text_of(awsync.map, odd_fails, { 2, 4, 7 }),
+    text_of(awsync.map, odd_fails, { 2, 4, 7, 8 }, { chunk = 4 }),
+    text_of(awsync.starmap, odd_fails, { { 2 }, { 3, "three" } }, { chunk = 2 }),
+    text_of(awsync.map_reduce, odd_fails, { 2, 5 }, odd_fails, 0, { chunk = 1 }),
+    text_of(function() awsync.async(awsync.sleep, 60):await() end),
+    text_of(function() awsync.map(awsync.sleep, { 60 }) end),
+  }
+end
+
 function ways.retries()
   local tries = awsync.Channel { ordered = false }
   local counts = awsync.Channel()
