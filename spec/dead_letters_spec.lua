@@ -1,7 +1,7 @@
 -- `awsync dead-letters`: what channels with max_receives have left, as their user meets it.
 local cjson = require "cjson"
 local E = require "spec.support.engine"
-local shell = require "spec.support.shell"
+local command = require "spec.support.command"
 
 describe("awsync dead-letters", function()
   local engine
@@ -9,12 +9,7 @@ describe("awsync dead-letters", function()
   after_each(E.stop_all)
 
   local function list(words, variables)
-    local all = { AWS_ENDPOINT_URL = engine.endpoint, AWS_REGION = engine.region, AWS_ACCESS_KEY_ID = engine.key,
-      AWS_SECRET_ACCESS_KEY = engine.secret, AWS_SESSION_TOKEN = "", AWS_MAX_ATTEMPTS = "" }
-    for name, value in pairs(variables or {}) do all[name] = value end
-    local assignments = {}
-    for name, value in pairs(all) do assignments[#assignments + 1] = name .. "=" .. shell.quote(value) end
-    return shell.run(("env %s %s dead-letters %s"):format(table.concat(assignments, " "), shell.awsync, words or ""))
+    return command(engine, "dead-letters", words, variables)
   end
 
   local function make(name, bodies)

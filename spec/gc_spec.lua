@@ -1,6 +1,6 @@
 -- `awsync gc`: deletes what runs have left behind, and nothing else.
 local E = require "spec.support.engine"
-local shell = require "spec.support.shell"
+local command = require "spec.support.command"
 
 local HOUR = 3600
 
@@ -10,12 +10,7 @@ describe("awsync gc", function()
   after_each(E.stop_all)
 
   local function gc(words, variables)
-    local all = { AWS_ENDPOINT_URL = engine.endpoint, AWS_REGION = engine.region, AWS_ACCESS_KEY_ID = engine.key,
-      AWS_SECRET_ACCESS_KEY = engine.secret, AWS_SESSION_TOKEN = "", AWS_MAX_ATTEMPTS = "" }
-    for name, value in pairs(variables or {}) do all[name] = value end
-    local assignments = {}
-    for name, value in pairs(all) do assignments[#assignments + 1] = name .. "=" .. shell.quote(value) end
-    return shell.run(("env %s %s gc %s"):format(table.concat(assignments, " "), shell.awsync, words or ""))
+    return command(engine, "gc", words, variables)
   end
 
   local function ago(seconds)

@@ -80,6 +80,12 @@ describe("the reference", function()
     assert.equal("", missing(annotated, public), "in library/, and there is no such thing")
   end)
 
+  it("has annotations in library/ alone, so that they are true in one place", function()
+    for _, path in ipairs(docs.files("lua", ".lua")) do
+      assert.falsy(shell.read(path):find("%-%-%-%s*@"), path)
+    end
+  end)
+
   it("has the options of each function, with the sources' own names", function()
     local wanted = {}
     local function add(options)

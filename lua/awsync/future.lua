@@ -5,23 +5,20 @@ local core = require "awsync.core"
 
 local future = {}
 
----@class awsync.Future
 local Future = {}
 local Future_mt = { __name = "awsync.Future", __index = Future }
 
 -- A future's state is what the binding fills when the call's exit record has come: `done`, then `values` (packed) or
 -- `failure` (an error object).
 
---- Makes a call whose end goes to a new future. namesake: the function whose name messages show.
+-- Makes a call whose end goes to a new future. namesake: the function whose name messages show.
 function future.spawn(operation, namesake, f, ...)
   local self = setmetatable({ state = {}, scope = core.scope() }, Future_mt)
   core.spawn(operation, self.state, self.scope, namesake, f, ...)
   return self
 end
 
----Calls f in another lambda and returns a future of its results.
----@param f function
----@return awsync.Future
+-- Calls f in another lambda and returns a future of its results.
 function future.async(f, ...)
   check.func(f, "async", 1)
   return future.spawn("async", f, f, ...)
@@ -35,9 +32,8 @@ local function check_future(self, operation)
   check.argument(is_future(self), operation, 1, "awsync.Future expected, got " .. type(self))
 end
 
----Waits for the call's end: its results, or raises its error; nil and "timeout" when it has not ended after so many
----seconds.
----@param timeout? number
+-- Waits for the call's end: its results, or raises its error; nil and "timeout" when it has not ended after so many
+-- seconds.
 function Future:await(timeout)
   check_future(self, "await")
   check.seconds(timeout, "await", 2)
@@ -52,17 +48,15 @@ function Future:await(timeout)
   return table.unpack(state.values, 1, state.values.n)
 end
 
----Whether the call has ended, as far as is known here; waits for nothing.
----@return boolean
+-- Whether the call has ended, as far as is known here; waits for nothing.
 function Future:done()
   check_future(self, "done")
   if not self.state.done then core.wait(0, "done") end
   return self.state.done == true
 end
 
----Cancels the call: it stops at its next operation, a few seconds later at most, and cancels its own. Awaiting it
----raises an error of kind "cancelled". False when it had ended.
----@return boolean
+-- Cancels the call: it stops at its next operation, a few seconds later at most, and cancels its own. Awaiting it
+-- raises an error of kind "cancelled". False when it had ended.
 function Future:cancel()
   check_future(self, "cancel")
   local state = self.state
@@ -81,9 +75,8 @@ local function check_list(futures, operation)
   end
 end
 
----`for i, v in awsync.as_completed(futures) do`: each future's index and first result, in the order in which they end.
----Raises the error of one that failed.
----@param futures awsync.Future[]
+-- `for i, v in awsync.as_completed(futures) do`: each future's index and first result, in the order in which they end.
+-- Raises the error of one that failed.
 function future.as_completed(futures)
   check_list(futures, "as_completed")
   local waiting = {}
@@ -105,11 +98,7 @@ end
 
 local wait_options = { count = "whole", timeout = "seconds" }
 
----Waits until count (all) of the futures have ended, or timeout seconds. Raises no error of theirs.
----@param futures awsync.Future[]
----@param options? { count?: integer, timeout?: number }
----@return awsync.Future[] done
----@return awsync.Future[] rest
+-- Waits until count (all) of the futures have ended, or timeout seconds. Raises no error of theirs.
 function future.wait(futures, options)
   check_list(futures, "wait")
   options = check.options(options, wait_options, "wait", 2)
@@ -127,8 +116,7 @@ function future.wait(futures, options)
   end
 end
 
----Waits so many seconds; as every waiting operation it raises errors of spawned calls.
----@param seconds number
+-- Waits so many seconds; as every waiting operation it raises errors of spawned calls.
 function future.sleep(seconds)
   check.argument(seconds ~= nil, "sleep", 1, "0 or more seconds expected, got no value")
   check.seconds(seconds, "sleep", 1)
@@ -139,9 +127,8 @@ function future.sleep(seconds)
   until left == 0
 end
 
----Calls f in another lambda and forgets it: it belongs to nobody, outlives its parent, and its error is its own
----invocation's.
----@param f function
+-- Calls f in another lambda and forgets it: it belongs to nobody, outlives its parent, and its error is its own
+-- invocation's.
 function future.detach(f, ...)
   check.func(f, "detach", 1)
   core.spawn("detach", nil, 0, f, f, ...)

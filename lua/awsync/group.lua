@@ -6,17 +6,14 @@ local future = require "awsync.future"
 
 local group = {}
 
----@class awsync.Group
 local Group = {}
 local Group_mt = { __name = "awsync.Group", __index = Group }
 
 local options_known = { limit = "whole", errors = "errors" }
 
----Makes a group: `local g <close> = awsync.group{ limit = 10 }`. limit: most of its calls at once. errors: "first" (the
----default) raises the first error and cancels the rest; "all" lets every call end and attaches the other errors.
----The end of the scope waits for the calls; the end by an error cancels them.
----@param options? { limit?: integer, errors?: "first"|"all" }
----@return awsync.Group
+-- Makes a group: `local g <close> = awsync.group{ limit = 10 }`. limit: most of its calls at once. errors: "first" (the
+-- default) raises the first error and cancels the rest; "all" lets every call end and attaches the other errors.
+-- The end of the scope waits for the calls; the end by an error cancels them.
 function group.group(options)
   options = check.options(options, options_known, "group", 1)
   return setmetatable({
@@ -53,9 +50,7 @@ local function settle(self)
   end
 end
 
----Calls f in another lambda as a member; waits while the group has as many running as its limit says.
----@param f function
----@return awsync.Future
+-- Calls f in another lambda as a member; waits while the group has as many running as its limit says.
 function Group:invoke(f, ...)
   check_group(self, "invoke")
   check.func(f, "invoke", 2)
@@ -71,9 +66,8 @@ function Group:invoke(f, ...)
   return one
 end
 
----Waits for all members: the list of their first results, in the order of the invokes. Raises as the group's errors
----say.
----@return any[]
+-- Waits for all members: the list of their first results, in the order of the invokes. Raises as the group's errors
+-- say.
 function Group:wait()
   check_group(self, "wait")
   settle(self)
@@ -94,7 +88,7 @@ function Group:wait()
   return results
 end
 
----Cancels all members that have not ended.
+-- Cancels all members that have not ended.
 function Group:cancel()
   check_group(self, "cancel")
   cancel_all(self)

@@ -14,14 +14,6 @@ local options_known = {
   ordered = "boolean", limit = "whole", chunk = "whole", retries = "count", backoff = "seconds", timeout = "seconds",
 }
 
----@class awsync.MapOptions
----@field ordered? boolean  false: `for i, v in awsync.map(f, list, { ordered = false })`, results as they come
----@field limit? integer    most calls at once (1000)
----@field chunk? integer    items for one call (1; of a list of more than 1000, as many as make 1000 calls)
----@field retries? integer  how often a failed call is made again (0); the whole chunk of it
----@field backoff? number   seconds before the first retry (1); twice as many before each further one
----@field timeout? number   seconds from a call's start to its end; then it has failed and is cancelled
-
 -- What runs in the other lambda. Functions of this module travel by their names.
 
 local function one(item) return item end
@@ -224,19 +216,13 @@ local function start(operation, runner, f, list, options)
   return collect(run)
 end
 
----Calls f(item) for each item of the list, in other lambdas: the list of first results, in order. The first error that
----is left after its retries cancels the rest and is raised.
----@param f function
----@param list any[]
----@param options? awsync.MapOptions
+-- Calls f(item) for each item of the list, in other lambdas: the list of first results, in order. The first error that
+-- is left after its retries cancels the rest and is raised.
 function map.map(f, list, options)
   return start("map", map.run_chunk, f, list, options)
 end
 
----The same with lists of arguments: f(table.unpack(item)).
----@param f function
----@param list any[][]
----@param options? awsync.MapOptions
+-- The same with lists of arguments: f(table.unpack(item)).
 function map.starmap(f, list, options)
   if type(list) == "table" then
     for i, item in ipairs(list) do
@@ -247,14 +233,9 @@ function map.starmap(f, list, options)
   return start("starmap", map.run_star, f, list, options)
 end
 
----reduce(...reduce(reduce(initial, f(list[1])), f(list[2]))...): f runs in other lambdas, and reduce there too for the
----items of a chunk, so that it must not matter how the items are bracketed. Without initial the first result begins;
----nil for an empty list.
----@param f function
----@param list any[]
----@param reduce function
----@param initial? any
----@param options? awsync.MapOptions
+-- reduce(...reduce(reduce(initial, f(list[1])), f(list[2]))...): f runs in other lambdas, and reduce there too for the
+-- items of a chunk, so that it must not matter how the items are bracketed. Without initial the first result begins;
+-- nil for an empty list.
 function map.map_reduce(f, list, reduce, initial, options)
   check.func(f, "map_reduce", 1)
   check.type(list, "table", "map_reduce", 2)

@@ -19,17 +19,8 @@ local json = require "cjson".new() -- with settings of its own
 
 local testing = {}
 
----@class awsync.testing.App
----@field name string name of the function: the file's, without `.lua`
----@field variables table<string, string> AWS_ENDPOINT_URL, AWS_REGION, keys: what any AWS client needs to reach it
 local App = {}
 local App_mt = { __name = "awsync.testing.App", __index = App }
-
----@class awsync.testing.Options
----@field memory? integer      MB of a lambda, 128 to 10240 (default 128)
----@field timeout? integer     seconds, longest life of an invocation, 1 to 900 (default 60)
----@field concurrency? integer most lambdas at once (default 1000)
----@field env? table<string, string> further environment variables of the lambdas
 
 local function quote(text)
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
@@ -59,8 +50,7 @@ local function find_awsync()
   return "awsync"
 end
 
----The command line program, as it was found beside this module, else in the PATH. Another one can be set.
----@type string
+-- The command line program, as it was found beside this module, else in the PATH. Another one can be set.
 testing.awsync = find_awsync()
 
 -- The shell between this process and the server. Its standard input is a pipe from here, which ends with `stop` or with
@@ -88,10 +78,7 @@ local function serve_command(file, options)
   return table.concat(words, " ")
 end
 
----Starts the program FILE on a local AWS. Raises when that cannot be, with the reason.
----@param file string path of the Lua file; its global function `main` is the handler
----@param options? awsync.testing.Options
----@return awsync.testing.App
+-- Starts the program FILE on a local AWS. Raises when that cannot be, with the reason.
 function testing.start(file, options)
   if type(file) ~= "string" then error("testing.start: a file's path expected, got " .. type(file), 2) end
   options = options or {}
@@ -146,18 +133,13 @@ local function invoke(app, event)
   return nil, setmetatable(json.decode(out), Failure_mt)
 end
 
----Invokes the handler and waits for its answer.
----@param event? any a table, which is sent as JSON, or JSON text; `{}` when it is missing
----@return any answer as Lambda gives it, decoded: `{ statusCode = 200, body = "30" }`; nil when the handler failed
----@return table? failure of the handler: errorMessage, errorType, stackTrace; `tostring` makes a message of it
+-- Invokes the handler and waits for its answer.
 function App:invoke(event)
   running(self, "invoke")
   return invoke(self, event)
 end
 
----Invokes the handler and returns what its function returned; raises its error.
----@param event? any as for invoke
----@return any value the body of the answer, decoded
+-- Invokes the handler and returns what its function returned; raises its error.
 function App:call(event)
   running(self, "call")
   local answer, failure = invoke(self, event)
@@ -167,14 +149,13 @@ function App:call(event)
   return json.decode("[" .. answer.body .. "]")[1]
 end
 
----What the lambdas have written so far, with Lambda's START, END and REPORT lines.
----@return string
+-- What the lambdas have written so far, with Lambda's START, END and REPORT lines.
 function App:log()
   running(self, "log")
   return read_file(self.dir .. "/log") or ""
 end
 
----Ends the local AWS with all its lambdas. Twice is fine.
+-- Ends the local AWS with all its lambdas. Twice is fine.
 function App:stop()
   local pipe = self.pipe
   self.pipe = nil
