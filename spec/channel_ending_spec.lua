@@ -127,7 +127,7 @@ for what, fault in pairs {
   ["answered by status 500"] = { kind = "internal" },
   ["refused for its entry by SQS's own fault"] = { kind = "partial", entries = 0x1 },
 } do
-  it("the mark goes back again when that was " .. what .. ": the next receiver does not wait for its visibility timeout",
+  it("the mark goes back again when that was " .. what .. ": nobody waits for its visibility timeout",
     function()
       serve()
       local maker, first = new_hub(), new_hub()
