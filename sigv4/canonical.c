@@ -54,7 +54,7 @@ void sigv4_work_free(struct sigv4_work *work) {
     free(work->headers);
     work->headers = NULL;
     sigv4_query_free(&work->query);
-    if (work->cache && work->crypto.hmac)
+    if (work->cache && work->crypto.digest)
         sigv4_cache_take_back(work->cache, &work->crypto);
     else
         sigv4_crypto_free(&work->crypto);
@@ -168,6 +168,11 @@ static size_t blank_at(const char *at) {
     return 0;
 }
 
+/* Bytes beyond ASCII count as such. */
+static bool is_visible(char c) {
+    return (unsigned char)c > ' ' && c != 127;
+}
+
 enum sigv4_result sigv4_header_value(struct buf *out, const char *value) {
     bool pending = false, begun = false;
     char *start = buf_reserve(out, strlen(value)), *at = start;
@@ -180,13 +185,15 @@ enum sigv4_result sigv4_header_value(struct buf *out, const char *value) {
             value += blank;
             continue;
         }
-        if ((unsigned char)*value < ' ' || *value == 127)
+        if (!is_visible(*value))
             return SIGV4_BAD_INPUT;
         if (pending)
             *at++ = ' ';
         pending = false;
         begun = true;
-        *at++ = *value++;
+        do
+            *at++ = *value++;
+        while (is_visible(*value));
     }
     *at = '\0';
     out->len += (size_t)(at - start);

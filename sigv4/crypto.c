@@ -1,27 +1,23 @@
 #include "sigv4/internal.h"
 
-#include <openssl/core_names.h>
+#include <string.h>
+
 #include <openssl/evp.h>
-#include <openssl/params.h>
+
+#include "host/base/secret.h"
+
+enum { BLOCK_SIZE = 64 }; /* of SHA-256 */
 
 bool sigv4_crypto_init(struct sigv4_crypto *crypto) {
-    char digest[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-                           OSSL_PARAM_construct_end()};
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     crypto->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     crypto->digest = EVP_MD_CTX_new();
-    crypto->hmac = mac ? EVP_MAC_CTX_new(mac) : NULL;
-    EVP_MAC_free(mac);
-    if (crypto->sha256 && crypto->digest && crypto->hmac &&
-        EVP_MAC_CTX_set_params(crypto->hmac, params))
+    if (crypto->sha256 && crypto->digest)
         return true;
     sigv4_crypto_free(crypto);
     return false;
 }
 
 void sigv4_crypto_free(struct sigv4_crypto *crypto) {
-    EVP_MAC_CTX_free(crypto->hmac);
     EVP_MD_CTX_free(crypto->digest);
     EVP_MD_free(crypto->sha256);
     *crypto = (struct sigv4_crypto){0};
@@ -44,14 +40,27 @@ bool sigv4_sha256_hex(struct sigv4_crypto *crypto, const void *data, size_t len,
     return true;
 }
 
+/* RFC 2104 on the digest's context: OpenSSL's own context would keep the key for as long as it is kept itself, and to
+** give it another one costs as much as the whole. */
 bool sigv4_hmac(struct sigv4_crypto *crypto, const void *key, size_t key_len, const void *data,
                 size_t len, unsigned char *out) {
-    static const unsigned char blank[SIGV4_DIGEST_SIZE];
-    bool done = EVP_MAC_init(crypto->hmac, key, key_len, NULL) &&
-                EVP_MAC_update(crypto->hmac, data, len) &&
-                EVP_MAC_final(crypto->hmac, out, NULL, SIGV4_DIGEST_SIZE);
-    /* The context would keep the key for as long as it is kept itself. */
-    return EVP_MAC_init(crypto->hmac, blank, sizeof blank, NULL) && done;
+    enum { INNER = 0x36, OUTER = 0x5c };
+    unsigned char block[BLOCK_SIZE] = {0};
+    struct sigv4_span spans[2] = {{block, sizeof block}, {data, len}};
+    bool done = true;
+    if (key_len <= sizeof block)
+        memcpy(block, key, key_len);
+    else
+        done = sigv4_sha256(crypto, &(struct sigv4_span){key, key_len}, 1, block);
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] ^= INNER;
+    done = done && sigv4_sha256(crypto, spans, 2, out);
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] ^= INNER ^ OUTER;
+    spans[1] = (struct sigv4_span){out, SIGV4_DIGEST_SIZE};
+    done = done && sigv4_sha256(crypto, spans, 2, out);
+    secret_wipe(block, sizeof block);
+    return done;
 }
 
 void sigv4_hex(const unsigned char *digest, char *out) {

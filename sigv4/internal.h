@@ -42,7 +42,6 @@ enum {
 struct sigv4_crypto {
     struct evp_md_st *sha256;
     struct evp_md_ctx_st *digest;
-    struct evp_mac_ctx_st *hmac;
 };
 /* False when OpenSSL fails; crypto is then empty. */
 bool sigv4_crypto_init(struct sigv4_crypto *crypto);
@@ -79,9 +78,11 @@ void sigv4_cache_take_back(struct sigv4_cache *cache, struct sigv4_crypto *crypt
 /* --- text.c --------------------------------------------------------------- */
 
 /* One tested character class per function; none depends on the locale. */
+static inline bool sigv4_is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
 bool sigv4_is_token_char(char c); /* RFC 9110, section 5.6.2 */
-bool sigv4_is_blank(char c);
-int sigv4_hex_value(char c); /* -1: no hex digit */
+int sigv4_hex_value(char c);      /* -1: no hex digit */
 /* len bytes that form a non-empty token: a method, a header name. */
 bool sigv4_is_token(const char *text, size_t len);
 /* Visible ASCII without '/' and ',': a part of the credential scope. 1 to max bytes. */

@@ -7,11 +7,9 @@ static bool is_alphanumeric(char c) {
 }
 
 bool sigv4_is_token_char(char c) {
-    return is_alphanumeric(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-bool sigv4_is_blank(char c) {
-    return c == ' ' || c == '\t';
+    if (is_alphanumeric(c) || c == '-')
+        return true;
+    return c != '\0' && strchr("!#$%&'*+.^_`|~", c);
 }
 
 int sigv4_hex_value(char c) {
