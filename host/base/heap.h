@@ -1,6 +1,7 @@
 /*
-** A binary min-heap of nodes that live inside the caller's structs: timers, messages by due
-** time. All operations are O(log n), the least node O(1).
+** A min-heap of nodes that live inside the caller's structs: timers, messages by due
+** time. All operations are O(log n), the least node O(1). Each node has four below it, and keys are kept beside the
+** pointers: in a large heap what costs is the cache line that is not there, and a node is looked at only when it moves.
 */
 #ifndef AWSYNC_BASE_HEAP_H
 #define AWSYNC_BASE_HEAP_H
@@ -10,12 +11,17 @@
 #include <stdint.h>
 
 struct heap_node {
-    int64_t key;  /* set before heap_insert; changed by heap_move only */
+    int64_t key;  /* set before heap_insert; in a heap changed by heap_move only */
     size_t index; /* 0: in no heap; the heap's own otherwise */
 };
 
+struct heap_slot {
+    int64_t key; /* the node's */
+    struct heap_node *node;
+};
+
 struct heap {
-    struct heap_node **nodes; /* nodes[1..count] */
+    struct heap_slot *slots; /* slots[1..count] */
     size_t count;
     size_t cap;
 };
