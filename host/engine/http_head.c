@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "host/base/ascii.h"
 
 enum {
     FIRST_FIELDS = 16,
@@ -83,7 +84,7 @@ static bool add_field(struct http_head *head, const struct http_field *field) {
 }
 
 static bool is(const struct http_field *field, const char *name, size_t len) {
-    return field->name_len == len && strncasecmp(field->name, name, len) == 0;
+    return field->name_len == len && ascii_same_n(field->name, name, len);
 }
 #define IS(field, name) is(field, name, sizeof(name) - 1)
 
@@ -107,9 +108,9 @@ static void read_connection(struct http_head *head, const char *value) {
     while (*value != '\0') {
         value += strspn(value, " \t,");
         size_t len = strcspn(value, " \t,");
-        if (len == 5 && strncasecmp(value, "close", len) == 0)
+        if (len == 5 && ascii_same_n(value, "close", len))
             head->keeps = false;
-        else if (len == 10 && strncasecmp(value, "keep-alive", len) == 0)
+        else if (len == 10 && ascii_same_n(value, "keep-alive", len))
             head->keeps = true;
         value += len;
     }
@@ -122,12 +123,12 @@ static int heed_field(struct http_head *head, const struct http_field *field, bo
     if (IS(field, "Connection"))
         read_connection(head, field->value);
     if (IS(field, "Expect"))
-        head->expects = strcasecmp(field->value, "100-continue") == 0;
+        head->expects = ascii_same(field->value, "100-continue");
     if (!IS(field, "Transfer-Encoding"))
         return 0;
     if (head->chunked || head->old)
         return 400;
-    if (strcasecmp(field->value, "chunked") != 0)
+    if (!ascii_same(field->value, "chunked"))
         return 501;
     head->chunked = true;
     return 0;
