@@ -85,14 +85,15 @@ void cloud_iam(struct aws_client *client, const char *action, const char *const 
     buf_free(&form);
 }
 
-void cloud_logs(struct aws_client *client, const char *operation, const struct buf *body,
-                struct aws_answer *answer) {
+/* For services whose operations are named by a header. */
+static void call_target(struct aws_client *client, enum aws_service service, const char *type,
+                        const char *prefix, const char *operation, const struct buf *body,
+                        struct aws_answer *answer) {
     char target[64];
-    snprintf(target, sizeof target, "Logs_20140328.%s", operation);
-    const struct aws_header headers[] = {{"Content-Type", "application/x-amz-json-1.1"},
-                                         {"X-Amz-Target", target}};
+    snprintf(target, sizeof target, "%s.%s", prefix, operation);
+    const struct aws_header headers[] = {{"Content-Type", type}, {"X-Amz-Target", target}};
     struct aws_request request = {
-        .service = AWS_LOGS,
+        .service = service,
         .method = "POST",
         .target = "/",
         .headers = headers,
@@ -102,6 +103,26 @@ void cloud_logs(struct aws_client *client, const char *operation, const struct b
     };
     *answer = (struct aws_answer){0};
     aws_call(client, &request, answer);
+}
+
+void cloud_logs(struct aws_client *client, const char *operation, const struct buf *body,
+                struct aws_answer *answer) {
+    call_target(client, AWS_LOGS, "application/x-amz-json-1.1", "Logs_20140328", operation, body,
+                answer);
+}
+
+void cloud_sqs(struct aws_client *client, const char *operation, const char *member,
+               const char *value, struct aws_answer *answer) {
+    struct buf body;
+    struct json_writer json;
+    buf_init(&body, 4096);
+    json_writer_init(&json, &body);
+    json_object_begin(&json);
+    json_member(&json, member, value);
+    json_object_end(&json);
+    call_target(client, AWS_SQS, "application/x-amz-json-1.0", "AmazonSQS", operation, &body,
+                answer);
+    buf_free(&body);
 }
 
 bool cloud_is(const struct aws_answer *answer, const char *code) {

@@ -30,6 +30,10 @@ struct aws_request cloud_form(enum aws_service service, const char *form, size_t
 void cloud_logs(struct aws_client *client, const char *operation, const struct buf *body,
                 struct aws_answer *answer);
 
+/* An operation of SQS whose input is one member. */
+void cloud_sqs(struct aws_client *client, const char *operation, const char *member,
+               const char *value, struct aws_answer *answer);
+
 /* True when the service answered with that error. Lambda's codes end in Exception or not. */
 bool cloud_is(const struct aws_answer *answer, const char *code);
 /* Writes `what: Code: message` when the answer is an error, and returns true then. */

@@ -265,20 +265,8 @@ static void check_rights(struct doctor *d) {
 
 /* Asks for a queue that is not there: who may not ask is told so. */
 static void check_queues(struct doctor *d) {
-    static const struct aws_header headers[] = {{"Content-Type", "application/x-amz-json-1.0"},
-                                                {"X-Amz-Target", "AmazonSQS.GetQueueUrl"}};
-    static const char body[] = "{\"QueueName\":\"awsync-doctor-looks.fifo\"}";
-    struct aws_request request = {
-        .service = AWS_SQS,
-        .method = "POST",
-        .target = "/",
-        .headers = headers,
-        .header_count = 2,
-        .body = body,
-        .body_len = sizeof body - 1,
-    };
-    struct aws_answer answer = {0};
-    aws_call(d->client, &request, &answer);
+    struct aws_answer answer;
+    cloud_sqs(d->client, "GetQueueUrl", "QueueName", "awsync-doctor-looks.fifo", &answer);
     if (answer.ok || cloud_is(&answer, "QueueDoesNotExist") ||
         strstr(answer.error.query_code, "NonExistentQueue") != NULL)
         say(d, "queues", NULL, "SQS answers");
