@@ -50,7 +50,7 @@ bootstrap-static:
 	$(CC) $(WARN) $(STATIC_CFLAGS) -fPIC -fvisibility=hidden -D_GNU_SOURCE -I. -I$(STATIC_CURL)/include -I$(STATIC_OUT) \
 	  $(STATIC_DEP) -c packaging/roots.c -o $(STATIC_OUT)/roots.o
 	$(CC) $(STATIC_CFLAGS) $(LDFLAGS) -pthread $(if $(PIE),-pie,-no-pie) -Wl,--gc-sections -Wl,-z,now -s \
-	  -Wl,--dynamic-list=packaging/lua.exports $(STATIC_MAIN) $(STATIC_OUT)/roots.o $(STATIC_ROOMS) \
+	  -Wl,-T,packaging/front.ld -Wl,--dynamic-list=packaging/lua.exports $(STATIC_MAIN) $(STATIC_OUT)/roots.o $(STATIC_ROOMS) \
 	  -Wl,--whole-archive $(LUA_LIBS) -Wl,--no-whole-archive $(STATIC_CURL)/libcurl.a \
 	  -Wl,-Bstatic $(STATIC_SSL) -Wl,-Bdynamic -lm -o $(STATIC_OUT)/bootstrap
 	@$(if $(STATIC_ROOT),cp -L $(STATIC_LIB)/lua/5.4/cjson.so $(STATIC_OUT)/,ln -sfn ../lua $(STATIC_OUT)/lua)
