@@ -67,6 +67,16 @@ describe("the module awsync", function()
     end
   end)
 
+  it("survives os.exit while values are on their way", function()
+    -- The leak checker cannot look at a process whose threads are at work.
+    local env = { ASAN_OPTIONS = "detect_leaks=0:exitcode=99" }
+    succeeds([[
+      assert(require "probe.base".linger_at_exit(500))
+      local c = awsync.Channel { ordered = false }
+      for i = 1, 500 do c:push(i) end
+      os.exit(0)]], { env = env })
+  end)
+
   it("refuses options that it does not know, by name, and values of the wrong type", function()
     has(message_of(awsync.Channel, { colour = "red" }),
       "unknown option 'colour' (there are: capacity, max_receives, ordered, stream, visibility)")

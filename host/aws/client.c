@@ -1,6 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "host/aws/request.h"
 #include "host/base/secret.h"
 
@@ -42,7 +44,16 @@ static void on_end(void *context) {
     client->provider = NULL;
 }
 
+static pthread_once_t openssl_once = PTHREAD_ONCE_INIT;
+
+/* A program may end by exit while the I/O thread is at work: what that uses of OpenSSL must not be
+** taken down below it. It has to be said before OpenSSL's first use. */
+static void keep_openssl(void) {
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
+
 struct aws_client *aws_client_new(const struct aws_options *options) {
+    pthread_once(&openssl_once, keep_openssl);
     struct aws_client *client = calloc(1, sizeof *client);
     if (client == NULL)
         return NULL;

@@ -3,6 +3,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -412,7 +413,23 @@ static int set_letters(lua_State *L) {
     return 1;
 }
 
+static int64_t linger_ms;
+
+static void linger(void) {
+    struct timespec time = {.tv_sec = linger_ms / 1000, .tv_nsec = linger_ms % 1000 * 1000000};
+    nanosleep(&time, NULL);
+}
+
+/* linger_at_exit(ms): the end of the process takes so long, after all that is taken down at exit
+** and was made behind this call. */
+static int linger_at_exit(lua_State *L) {
+    linger_ms = luaL_checkinteger(L, 1);
+    lua_pushboolean(L, atexit(linger) == 0);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
+    {"linger_at_exit", linger_at_exit},
     {"same", same},
     {"set_letters", set_letters},
     {"buf", new_buf},
