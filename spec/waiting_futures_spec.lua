@@ -78,12 +78,13 @@ describe("map", function()
   end)
 
   it("names the function and the item that has failed, and waits in a line of the program's", function()
-    local got = answer("places", nil, { "--timeout", 8 })
+    local got = answer("places", nil, { "--timeout", 8, "--env", "AWSYNC_MAX_SPAWNS=12" })
     for i, place in ipairs { "odd_fails(7)", "odd_fails(7)", 'odd_fails(3, "three")', "odd_fails(5)" } do
       has(got[i], "[in another lambda: " .. place .. ", request id ")
     end
     assert.matches("^futures%.lua:%d+: await: the time of this invocation is almost over, and 1 spawned call ", got[5])
     assert.matches("^futures%.lua:%d+: map: the time of this invocation is almost over, and 2 spawned calls ", got[6])
+    assert.matches("^futures%.lua:%d+: map: this invocation has made 12 calls, as many as AWSYNC_MAX_SPAWNS ", got[7])
   end)
 
   it("splits a chunk that is larger than an event may be", function()

@@ -211,6 +211,70 @@ describe("a call that ends before its own calls", function()
   end)
 end)
 
+describe("a record that comes twice", function()
+  it("is not handed on where its first copy has been taken in", function()
+    local sqs, events, child = small_sqs(), {}, nil
+    local function claims_of(event) return cjson.decode(cjson.decode(event).body) end
+    local function queue_of(event)
+      local address = claims_of(event).inbox:match "^[^@%s]+"
+      address = address:find "^http" and address or ("http://127.0.0.1:%d/123456789012/%s"):format(child.port, address)
+      return sqs.queues[address], address
+    end
+    local function put(event, text)
+      table.insert(queue_of(event).messages, { Body = text, MessageId = "m", ReceiptHandle = "r" .. #text })
+    end
+    local function record_of(event, message)
+      return seal { run = claims_of(event).run, call = claims_of(event).call, kind = "error", value = message }
+    end
+    local first, late, reported
+    child = fake.start {
+      files = { ["main.lua"] = [[
+        local awsync = require "awsync"
+        local function leaf() end
+        local function branch()
+          awsync.invoke(leaf)
+          awsync.invoke(leaf)
+          print(pcall(awsync.sleep, 20))
+        end
+        function main() awsync.invoke(branch) end]] },
+      aws = function(request)
+        if request.path:find "/invocations" then
+          events[#events + 1] = request.body
+          return 202, "", {}
+        end
+        local input = cjson.decode(request.body)
+        local action = request.headers["x-amz-target"]:match "%.(%a+)$"
+        local own = #events == 3 and input.QueueUrl == select(2, queue_of(events[2]))
+        if own and action == "ReceiveMessage" and not first then
+          first = record_of(events[2], '"first"')
+          put(events[2], first)
+        elseif own and reported and not late then -- its last look is over: what comes now is handed on
+          late = record_of(events[3], '"late"')
+          put(events[2], first)
+          put(events[2], late)
+        end
+        local status, body, headers = sqs.serve(request)
+        if #events == 3 and action == "SendMessageBatch" and input.QueueUrl == select(2, queue_of(events[1])) then
+          reported = true
+        end
+        return status, body, headers
+      end,
+      env = { AWSYNC_KEY = hex, AWS_LAMBDA_FUNCTION_NAME = "f" },
+    }
+    finally(function() child:clean() end)
+    child:invoke "null"
+    sqs.queues[select(2, queue_of(events[1]))] = { messages = {} } -- of main, which goes on in this spec
+    child:invoke(events[1], { ["Lambda-Runtime-Invoked-Function-Arn"] =
+      "arn:aws:lambda:us-east-1:123456789012:function:f" })
+    has(child:out(), "false\tfirst")
+    local messages = queue_of(events[1]).messages
+    assert.equal(2, #messages)
+    has(messages[1].Body, '"running":["' .. claims_of(events[3]).call .. '"]')
+    assert.equal(late, messages[2].Body)
+    child:stop()
+  end)
+end)
+
 describe("a call whose parent has ended", function()
   -- How often the last call of a main asks for its inbox, which main has deleted.
   local function asked(pause)

@@ -228,23 +228,44 @@ static bool push_value(lua_State *L, struct host *host, const char *text, size_t
     return false;
 }
 
+/* 1: the arrival. Leaves the record's head at HEAD; the id is its call's, NULL for one of another
+** run. Raises for what is no record. */
+static const char *open_record(lua_State *L, const char **value, size_t *value_len) {
+    const struct arrival *arrival = lua_touserdata(L, 1);
+    const char *head;
+    size_t head_len;
+    enum record_result opened = record_open(binding_key(L), arrival->text, arrival->len, &head,
+                                            &head_len, value, value_len);
+    if (opened == RECORD_NO_MEMORY)
+        luaL_error(L, "not enough memory");
+    if (opened != RECORD_OK)
+        luaL_error(L, "awsync: a message in the inbox of this invocation is no exit record "
+                      "of this deployment");
+    codec_decode_json(L, head, head_len, "record");
+    luaL_checktype(L, HEAD, LUA_TTABLE);
+    const char *run = head_text(L, "run");
+    bool ours = run != NULL && strcmp(run, host_run(arrival->host)) == 0;
+    return ours ? head_text(L, "call") : NULL;
+}
+
+/* 1: the arrival. Whether it is of a call that has not ended yet, as far as is known here. */
+static int is_news(lua_State *L) {
+    const char *value;
+    size_t len;
+    const char *id = open_record(L, &value, &len);
+    push_calls(L);
+    lua_pushboolean(L, id != NULL && lua_getfield(L, -1, id) != LUA_TBOOLEAN);
+    return 1;
+}
+
 /* 1: the arrival. Takes one record in. */
 static int absorb(lua_State *L) {
     const struct arrival *arrival = lua_touserdata(L, 1);
     struct host *host = arrival->host;
-    const char *head, *value;
-    size_t head_len, value_len;
-    enum record_result opened = record_open(binding_key(L), arrival->text, arrival->len, &head,
-                                            &head_len, &value, &value_len);
-    if (opened == RECORD_NO_MEMORY)
-        return luaL_error(L, "not enough memory");
-    if (opened != RECORD_OK)
-        return luaL_error(L, "awsync: a message in the inbox of this invocation is no exit record "
-                             "of this deployment");
-    codec_decode_json(L, head, head_len, "record");
-    luaL_checktype(L, HEAD, LUA_TTABLE);
-    const char *run = head_text(L, "run"), *id = head_text(L, "call");
-    if (run == NULL || id == NULL || strcmp(run, host_run(host)) != 0)
+    const char *value;
+    size_t value_len;
+    const char *id = open_record(L, &value, &value_len);
+    if (id == NULL)
         return 0;
     if (!end_call(L, host, id))
         return 0;
@@ -471,18 +492,28 @@ void binding_end(lua_State *L, bool failed) {
         raise_errors(L, host);
 }
 
-void family_forward(struct host *host, int64_t until) {
+static bool goes_on(lua_State *L, struct arrival *arrival) {
+    lua_pushcfunction(L, is_news);
+    lua_pushlightuserdata(L, arrival);
+    int status = lua_pcall(L, 1, 1, 0);
+    bool news = status == LUA_OK ? lua_toboolean(L, -1) : status == LUA_ERRMEM;
+    lua_pop(L, 1);
+    return news;
+}
+
+void family_forward(lua_State *L, struct host *host, int64_t until) {
     struct family *f = &host->family;
-    if (f->inbox == NULL || f->outstanding == 0 || host->depth == 0 || f->claims.inbox[0] == '\0')
+    struct arrival arrival = {.host = host};
+    if (f->inbox == NULL || f->outstanding == 0 || host->depth == 0 || f->claims.inbox[0] == '\0' ||
+        !lua_checkstack(L, LUA_MINSTACK))
         return;
-    char *text;
-    size_t len;
     inbox_ask(f->inbox, until);
-    while ((text = inbox_take(f->inbox, &len)) != NULL) {
+    while ((arrival.text = inbox_take(f->inbox, &arrival.len)) != NULL) {
         struct aws_error error; /* then it is lost as one that had come later */
-        inbox_deliver(host->client, f->claims.inbox, host->queue_base, f->claims.issued_ms, text,
-                      len, until, &error);
-        free(text);
+        if (goes_on(L, &arrival) || true)
+            inbox_deliver(host->client, f->claims.inbox, host->queue_base, f->claims.issued_ms,
+                          arrival.text, arrival.len, until, &error);
+        free(arrival.text);
     }
 }
 

@@ -88,8 +88,9 @@ bool family_is_over(const struct host *host);
 int family_raise_deadlock(lua_State *L, struct host *host);
 
 /* After this call's own record, before its inbox goes: records that have come since its last look go
-** to its ancestors, who wait for these calls now. */
-void family_forward(struct host *host, int64_t until);
+** to its ancestors, who wait for these calls now; not those of calls whose end is known here. Raises
+** nothing. */
+void family_forward(lua_State *L, struct host *host, int64_t until);
 
 /* --- spawn.c ------------------------------------------------------------------------------------ */
 

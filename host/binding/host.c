@@ -259,7 +259,7 @@ bool binding_finish(lua_State *L, char *error_out, size_t error_size) {
     int64_t until = end_of(host);
     bool ok = accepted(host, until, error_out, error_size);
     /* The inbox at first: a record that comes between the last look and its end is lost. */
-    family_forward(host, until);
+    family_forward(L, host, until);
     if (host->family.inbox != NULL)
         inbox_close(host->family.inbox, until);
     struct chan_error error = {0};

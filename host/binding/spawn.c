@@ -30,7 +30,7 @@ static const char *target(lua_State *L, const char *operation, const char **qual
     const char *name = getenv("AWS_LAMBDA_FUNCTION_NAME"),
                *version = getenv("AWS_LAMBDA_FUNCTION_VERSION");
     if (name == NULL || name[0] == '\0')
-        luaL_error(L,
+        host_error(L,
                    "%s: set AWS_LAMBDA_FUNCTION_NAME to the name of the Lambda function "
                    "that runs this "
                    "program: the call goes there",
@@ -42,10 +42,10 @@ static const char *target(lua_State *L, const char *operation, const char **qual
 
 static void check_limits(lua_State *L, const struct host *host, const char *operation) {
     if (host->depth + 1 > host->max_depth)
-        luaL_error(L, "%s: a call at depth %d is deeper than AWSYNC_MAX_DEPTH (%I) allows",
+        host_error(L, "%s: a call at depth %d is deeper than AWSYNC_MAX_DEPTH (%I) allows",
                    operation, host->depth + 1, (LUAI_UACINT)host->max_depth);
     if (host->spawns >= host->max_spawns)
-        luaL_error(L, "%s: this invocation has made %I calls, as many as AWSYNC_MAX_SPAWNS allows",
+        host_error(L, "%s: this invocation has made %I calls, as many as AWSYNC_MAX_SPAWNS allows",
                    operation, (LUAI_UACINT)host->spawns);
 }
 
@@ -184,7 +184,7 @@ static void open_inbox(lua_State *L, struct host *host) {
     if (f->inbox == NULL)
         f->inbox = inbox_new(host->client);
     if (f->inbox == NULL)
-        luaL_error(L, "not enough memory");
+        host_error(L, "not enough memory");
     inbox_set_hub(f->inbox, host->hub);
     if (!inbox_is_open(f->inbox))
         inbox_open(f->inbox, host_run(host), host->function, host->expires_ms);
@@ -195,7 +195,7 @@ static int spawn_call(lua_State *L, struct host *host, struct spawn *spawn) {
     struct lambda_invoke in = {.type = LAMBDA_EVENT, .told = true};
     in.function = target(L, operation, &in.qualifier);
     if (binding_key(L)->len == 0)
-        luaL_error(L,
+        host_error(L,
                    "%s: calls are signed, and there is no key: set AWSYNC_KEY to 32 random "
                    "bytes in hex, e.g. by "
                    "`openssl rand -hex 32`, the same for the whole deployment (`awsync run` "
@@ -226,14 +226,14 @@ static int spawn_call(lua_State *L, struct host *host, struct spawn *spawn) {
             family_add(L, host, claims.call, spawn->name, spawn->future);
         return 0;
     case SEND_TOO_LARGE:
-        return luaL_error(L,
+        return host_error(L,
                           "%s: the call of '%s' has %I bytes when it is sealed, over Lambda's "
                           "limit of %d for an asynchronous call",
                           operation, spawn->name, (LUAI_UACINT)size, LAMBDA_ASYNC_PAYLOAD_MAX);
     case SEND_TIMEOUT:
         return host_out_of_time(L, operation);
     default:
-        return luaL_error(L, "%s: not enough memory", operation);
+        return host_error(L, "%s: not enough memory", operation);
     }
 }
 

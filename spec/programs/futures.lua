@@ -102,6 +102,7 @@ function ways.places()
     text_of(awsync.map_reduce, odd_fails, { 2, 5 }, odd_fails, 0, { chunk = 1 }),
     text_of(function() awsync.async(awsync.sleep, 60):await() end),
     text_of(function() awsync.map(awsync.sleep, { 60 }) end),
+    text_of(function() awsync.map(awsync.sleep, { 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60 }) end),
   }
 end
 
