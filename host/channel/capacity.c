@@ -273,7 +273,7 @@ void offers_step(struct chan *c, int64_t now) {
         k->in.recall = o->tried = true;
         hub_mark(k);
     } else if (o->out && wanted && !k->in.recall && now >= o->renew_at) {
-        k->in.recall = true;
+        k->in.recall = o->renewing = true;
         hub_mark(k);
     }
     if (o->over && !o->out)
@@ -296,8 +296,9 @@ void credit_recalled(struct chan *k, int64_t now) {
         return;
     struct offers *o = &k->owner->offers;
     bool waits = k->owner->in.wanted && !o->over;
-    if (o->out && waits && now >= o->renew_at)
+    if (o->renewing && o->out && waits)
         renew(k, o, now);
+    o->renewing = false;
     if (!o->out || waits) {
         /* The value has come meanwhile: what was found is another receiver's. Or the next pop
         ** waits, and the offer is out for it. */

@@ -174,6 +174,7 @@ struct offers {
     bool out;   /* one is out, and not known to be taken */
     bool over;  /* the pop's time is up: it is to come back */
     bool tried; /* to take it back */
+    bool renewing;
     int64_t made_ms, recall_at, renew_at;
     unsigned alone; /* so often the select's push found a single one */
     uint64_t count;

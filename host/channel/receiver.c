@@ -47,9 +47,8 @@ static int likely_take(const struct chan *c) {
         return SQS_BATCH_MAX; /* nobody else reads it */
     if (c->kind == KIND_CREDITS && c->in.wanted && c->owner && c->owner->offers.out)
         return 2; /* one of them may be this process's own */
-    if (c->kind == KIND_CREDITS && c->in.recall && c->owner && c->owner->in.wanted &&
-        !c->owner->offers.over)
-        return SQS_BATCH_MAX; /* an offer is renewed: it is to be among them */
+    if (c->kind == KIND_CREDITS && c->in.recall && c->owner && c->owner->offers.renewing)
+        return SQS_BATCH_MAX; /* its own is to be among them */
     /* More than one would count a receive of what nobody looks at, or take what is bound to
     ** another pop. */
     if (c->options.max_receives > 0 || (c->options.bounded && c->options.capacity == 0))
