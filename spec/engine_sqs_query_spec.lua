@@ -56,6 +56,24 @@ describe("the query protocol", function()
     answers("ListQueues", "<ListQueuesResult/>", "&QueueNamePrefix=none")
   end)
 
+  it("moves dead letters, and grants permissions", function()
+    local arn = sqs.arn "q"
+    queue()
+    queue("r", { RedrivePolicy = ('{"deadLetterTargetArn":"%s","maxReceiveCount":1}'):format(arn) })
+    local body = post("Action=StartMessageMoveTask&Version=2012-11-05&SourceArn=" .. escape(arn))
+    assert.matches("<StartMessageMoveTaskResult><TaskHandle>[%w+/]+=*</TaskHandle></StartMessageMoveTaskResult>", body)
+    body = post("Action=ListMessageMoveTasks&Version=2012-11-05&MaxResults=10&SourceArn=" .. escape(arn))
+    assert.matches("<ListMessageMoveTasksResult><ListMessageMoveTasksResultEntry><Status>COMPLETED</Status>" ..
+      "<SourceArn>" .. arn:gsub("%-", "%%-") .. "</SourceArn>" ..
+      "<ApproximateNumberOfMessagesMoved>0</ApproximateNumberOfMessagesMoved>" ..
+      "<ApproximateNumberOfMessagesToMove>0</ApproximateNumberOfMessagesToMove><StartedTimestamp>%d+" ..
+      "</StartedTimestamp></ListMessageMoveTasksResultEntry></ListMessageMoveTasksResult>", body)
+    answers("AddPermission", "", AT_Q .. "&Label=l&AWSAccountId.1=111122223333&ActionName.1=SendMessage")
+    refuses("InvalidParameterValue", "Value l for parameter Label is invalid. Reason: Already exists.", 400,
+      "Action=AddPermission&Version=2012-11-05&Label=l&AWSAccountId.1=111122223333&ActionName.1=*" .. AT_Q)
+    answers("RemovePermission", "", AT_Q .. "&Label=l")
+  end)
+
   it("reads and changes attributes and tags", function()
     local q = queue()
     answers("SetQueueAttributes", "", AT_Q .. "&Attribute.1.Name=DelaySeconds&Attribute.1.Value=3")

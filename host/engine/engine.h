@@ -90,7 +90,7 @@ void engine_figures(struct engine *engine, struct engine_figures *out);
 
 /* What AWS would bill, see prices.h. A request of SQS counts when it is answered, one that was refused before it reached
 ** an operation does not. */
-enum { ENGINE_SQS_OPERATIONS = 18 };
+enum { ENGINE_SQS_OPERATIONS = 23 };
 enum engine_queue_kind { ENGINE_STANDARD, ENGINE_FIFO, ENGINE_QUEUE_KINDS };
 struct engine_requests {
     const char *operation; /* `SendMessage`; static */

@@ -26,7 +26,7 @@ struct sqs_service_options {
 };
 
 /* Operations are known by their number, 0 .. SQS_OPERATION_COUNT - 1. */
-enum { SQS_OPERATION_COUNT = 18 };
+enum { SQS_OPERATION_COUNT = 23 };
 const char *sqs_operation_name(unsigned operation); /* `SendMessage` */
 /* What the call asks for, by either protocol; SQS_OPERATION_COUNT: nothing that is known. */
 unsigned sqs_service_operation(const struct service_call *call);

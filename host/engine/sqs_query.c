@@ -41,6 +41,8 @@ static const struct flat {
     {"tags", "Tag", "Key", "Value"},
     {"Tags", "Tag", "Key", "Value"},
     {"TagKeys", "TagKey", NULL, NULL},
+    {"AWSAccountIds", "AWSAccountId", NULL, NULL},
+    {"Actions", "ActionName", NULL, NULL},
 };
 
 bool sqs_query_asked(const struct service_call *call) {

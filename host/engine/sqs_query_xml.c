@@ -19,6 +19,7 @@ static const struct flat {
     {"QueueUrls", "QueueUrl", NULL, NULL},
     {"queueUrls", "QueueUrl", NULL, NULL},
     {"Failed", "BatchResultErrorEntry", NULL, NULL},
+    {"Results", "ListMessageMoveTasksResultEntry", NULL, NULL},
     {"Attributes", "Attribute", "Name", "Value"},
     {"MessageAttributes", "MessageAttribute", "Name", "Value"},
     {"Tags", "Tag", "Key", "Value"},
@@ -83,6 +84,9 @@ static void add_value(struct buf *out, const struct json_value *v) {
         break;
     case JSON_T_BOOL:
         buf_adds(out, v->boolean ? "true" : "false");
+        break;
+    case JSON_T_INTEGER:
+        buf_addf(out, "%lld", (long long)v->integer);
         break;
     case JSON_T_OBJECT:
         add_members(out, v, "");

@@ -144,6 +144,12 @@ enum sqs_result sqs_queue_receive(struct sqs_queue *q, const struct sqs_take *ta
 ** SQS_EXPIRED. */
 enum sqs_result sqs_queue_delete(struct sqs_queue *q, int64_t sequence, uint32_t generation,
                                  int64_t now_ms);
+/* The last sequence that was given. */
+int64_t sqs_queue_last(const struct sqs_queue *q);
+/* What a receive would be given first, without being received; NULL: nothing with a sequence up to last is visible. */
+const struct sqs_message *sqs_queue_peek(struct sqs_queue *q, int64_t last, int64_t now_ms);
+/* Deletes a message that is there. */
+void sqs_queue_remove(struct sqs_queue *q, int64_t sequence);
 /* SQS_OK, SQS_GONE, SQS_EXPIRED, SQS_TOO_LONG or SQS_NO_MEMORY. */
 enum sqs_result sqs_queue_change_visibility(struct sqs_queue *q, int64_t sequence,
                                             uint32_t generation, int64_t visibility_ms,

@@ -175,6 +175,25 @@ enum sqs_result sqs_queue_receive(struct sqs_queue *q, const struct sqs_take *ta
     return SQS_OK;
 }
 
+int64_t sqs_queue_last(const struct sqs_queue *q) {
+    return q->last_sequence;
+}
+
+const struct sqs_message *sqs_queue_peek(struct sqs_queue *q, int64_t last, int64_t now_ms) {
+    sqs_queue_advance(q, now_ms);
+    const struct heap_node *node = heap_least(&q->ready);
+    if (!node || node->key > last)
+        return NULL;
+    return q->rules.fifo ? SQS_OF_NODE(struct sqs_group, turn, node)->first
+                         : SQS_OF_NODE(struct sqs_message, turn, node);
+}
+
+void sqs_queue_remove(struct sqs_queue *q, int64_t sequence) {
+    struct sqs_message *m = sqs_message_find(q, sequence);
+    sqs_message_detach(q, m);
+    free(m);
+}
+
 /* True while the handle holds the message; a standard queue takes any handle of it. */
 static bool holds(const struct sqs_queue *q, const struct sqs_message *m, uint32_t generation) {
     return !q->rules.fifo || (m->state == SQS_IN_FLIGHT && m->generation == generation);

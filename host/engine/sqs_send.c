@@ -295,6 +295,30 @@ void sqs_dead_letter(void *dead_letter, const struct sqs_message *m) {
     sqs_stir(d->service, d->to);
 }
 
+bool sqs_resend(struct sqs_service *service, struct sqs_entry *to, const struct sqs_message *m,
+                int64_t now_ms) {
+    uint8_t id[SQS_UUID_SIZE];
+    struct sqs_sent sent;
+    new_uuid(service, id);
+    struct sqs_draft draft = {
+        .id = id,
+        .body_md5 = m->body_md5,
+        .body = sqs_message_body(m),
+        .body_len = m->body_len,
+        .attributes = sqs_message_attributes(m),
+        .attributes_len = m->attributes_len,
+        .trace = sqs_message_trace(m),
+        .group = sqs_message_group(m),
+        .dedup = sqs_message_dedup(m),
+        .delay_ms = -1,
+        .source = "", /* not deduplicated */
+        .sent_ms = now_ms,
+    };
+    bool ok = sqs_queue_send(to->queue, &draft, now_ms, &sent) == SQS_OK;
+    sqs_stir(service, to);
+    return ok;
+}
+
 bool sqs_service_deliver(struct sqs_service *service, const char *arn, const char *body,
                          size_t len) {
     struct sqs_entry *entry = sqs_entry_find_arn(service, arn);

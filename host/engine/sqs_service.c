@@ -202,6 +202,7 @@ failed:
 void sqs_entry_free(struct sqs_service *service, struct sqs_entry *entry) {
     HASH_DELETE(hh, service->entries, entry);
     sqs_waiters_end(entry, "QueueDoesNotExist", "The specified queue does not exist.");
+    sqs_moves_forget(service, entry);
     heap_remove(&service->wakes, &entry->wake);
     for (struct sqs_entry **at = &service->stirred; *at; at = &(*at)->next_stirred) {
         if (*at == entry) {
@@ -326,6 +327,8 @@ static bool names_fifo(const struct json_value *input) {
     const char *name = sqs_get_text(input, "QueueUrl");
     if (!name)
         name = sqs_get_text(input, "QueueName");
+    if (!name)
+        name = sqs_get_text(input, "SourceArn");
     size_t len = name ? strlen(name) : 0;
     return len > 5 && strcmp(name + len - 5, ".fifo") == 0;
 }

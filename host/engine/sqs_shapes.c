@@ -120,6 +120,32 @@ static const struct sqs_member handle_batch[] = {
     END,
 };
 
+static const struct sqs_member start_move[] = {
+    {"SourceArn", SQS_STRING, NULL},
+    {"DestinationArn", SQS_STRING, NULL},
+    {"MaxNumberOfMessagesPerSecond", SQS_INTEGER, NULL},
+    END,
+};
+
+static const struct sqs_member list_moves[] = {
+    {"SourceArn", SQS_STRING, NULL},
+    {"MaxResults", SQS_INTEGER, NULL},
+    END,
+};
+
+static const struct sqs_member cancel_move[] = {
+    {"TaskHandle", SQS_STRING, NULL},
+    END,
+};
+
+static const struct sqs_member permission[] = {
+    {"QueueUrl", SQS_STRING, NULL},
+    {"Label", SQS_STRING, NULL},
+    {"AWSAccountIds", SQS_STRING_LIST, NULL},
+    {"Actions", SQS_STRING_LIST, NULL},
+    END,
+};
+
 /* The busy ones first. */
 static const struct sqs_operation operations[SQS_OPERATION_COUNT] = {
     {"ReceiveMessage", sqs_op_receive_message, receive_message},
@@ -140,6 +166,11 @@ static const struct sqs_operation operations[SQS_OPERATION_COUNT] = {
     {"TagQueue", sqs_op_tag_queue, tag_queue},
     {"UntagQueue", sqs_op_untag_queue, untag_queue},
     {"ListQueueTags", sqs_op_list_queue_tags, queue_only},
+    {"StartMessageMoveTask", sqs_op_start_message_move_task, start_move},
+    {"ListMessageMoveTasks", sqs_op_list_message_move_tasks, list_moves},
+    {"CancelMessageMoveTask", sqs_op_cancel_message_move_task, cancel_move},
+    {"AddPermission", sqs_op_add_permission, permission},
+    {"RemovePermission", sqs_op_remove_permission, permission},
 };
 
 unsigned sqs_operation_index(const struct sqs_operation *operation) {

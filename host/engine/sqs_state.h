@@ -48,6 +48,7 @@ struct sqs_entry {
 };
 
 struct sqs_grave; /* of a deleted queue's name */
+struct sqs_move;  /* a message move task */
 
 struct sqs_operation;
 
@@ -62,6 +63,7 @@ struct sqs_service {
     struct sqs_crypto *crypto;
     struct sqs_entry *entries; /* by name */
     struct sqs_grave *graves;  /* by name, the oldest first */
+    struct sqs_move *moves;    /* the newest first, running and over */
     struct heap deadlines;     /* of waiters */
     struct heap wakes;         /* of queues with waiters */
     struct sqs_entry *stirred; /* queues where something may have become receivable */
@@ -134,6 +136,9 @@ struct sqs_dead_letter {
     int64_t now_ms;
 };
 void sqs_dead_letter(void *dead_letter, const struct sqs_message *m);
+/* Sends the message to another queue, as a new one. False when memory ran out. */
+bool sqs_resend(struct sqs_service *service, struct sqs_entry *to, const struct sqs_message *m,
+                int64_t now_ms);
 /* Writes a sequence number as SQS shows it. out: 21 bytes. */
 void sqs_sequence_text(int64_t sequence, char *out);
 
@@ -171,7 +176,16 @@ void sqs_wake(struct sqs_service *service);
 ** over. */
 void sqs_waiters_end(struct sqs_entry *entry, const char *code, const char *message);
 
-/* --- operations: sqs_ops_*.c --- */
+/* --- sqs_moves.c --- */
+
+/* Goes on with the tasks that are due. */
+void sqs_moves_run(struct sqs_service *service, int64_t now_ms);
+/* When one has to go on; INT64_MAX: none runs. */
+int64_t sqs_moves_due(const struct sqs_service *service);
+/* The queue is no more. */
+void sqs_moves_forget(struct sqs_service *service, const struct sqs_entry *source);
+
+/* --- operations: sqs_ops_*.c, sqs_moves.c, sqs_permissions.c --- */
 
 enum sqs_outcome sqs_op_create_queue(struct sqs_request *request);
 enum sqs_outcome sqs_op_get_queue_url(struct sqs_request *request);
@@ -181,6 +195,11 @@ enum sqs_outcome sqs_op_list_queues(struct sqs_request *request);
 enum sqs_outcome sqs_op_list_dead_letter_source_queues(struct sqs_request *request);
 enum sqs_outcome sqs_op_get_queue_attributes(struct sqs_request *request);
 enum sqs_outcome sqs_op_set_queue_attributes(struct sqs_request *request);
+enum sqs_outcome sqs_op_start_message_move_task(struct sqs_request *request);
+enum sqs_outcome sqs_op_list_message_move_tasks(struct sqs_request *request);
+enum sqs_outcome sqs_op_cancel_message_move_task(struct sqs_request *request);
+enum sqs_outcome sqs_op_add_permission(struct sqs_request *request);
+enum sqs_outcome sqs_op_remove_permission(struct sqs_request *request);
 enum sqs_outcome sqs_op_tag_queue(struct sqs_request *request);
 enum sqs_outcome sqs_op_untag_queue(struct sqs_request *request);
 enum sqs_outcome sqs_op_list_queue_tags(struct sqs_request *request);

@@ -112,13 +112,15 @@ static void serve(struct sqs_service *service, struct sqs_entry *entry, int64_t 
 static void set_timer(struct sqs_service *service, int64_t now_ms) {
     const struct heap_node *deadline = heap_least(&service->deadlines),
                            *wake = heap_least(&service->wakes);
-    if (!deadline && !wake) {
+    int64_t due_ms = sqs_moves_due(service);
+    if (!deadline && !wake && due_ms == INT64_MAX) {
         if (service->armed_ms >= 0)
             event_del(service->timer);
         service->armed_ms = -1;
         return;
     }
-    int64_t due_ms = deadline ? deadline->key : INT64_MAX;
+    if (deadline && deadline->key < due_ms)
+        due_ms = deadline->key;
     if (wake && wake->key < due_ms)
         due_ms = wake->key;
     if (due_ms == service->armed_ms)
@@ -138,6 +140,7 @@ void sqs_wake(struct sqs_service *service) {
 void sqs_settle(struct sqs_service *service) {
     int64_t now_ms = sqs_now(service);
     struct heap_node *node;
+    sqs_moves_run(service, now_ms);
     while ((node = heap_least(&service->wakes)) && node->key <= now_ms) {
         struct sqs_entry *entry = OF_NODE(struct sqs_entry, wake, node);
         heap_remove(&service->wakes, node);
