@@ -150,35 +150,11 @@ static void settle_too_large(struct worker *w, size_t len) {
     buf_free(&body);
 }
 
-static void on_response(struct worker *w, struct http_request *request, const char *id) {
-    const char *mode = http_header(request, "Lambda-Runtime-Function-Response-Mode");
+/* The invocation ends with the request's body. error: NULL: none. */
+static void settle(struct worker *w, struct http_request *request, const char *error) {
     size_t len;
-    const char *body;
+    const char *body = http_body(request, &len);
 
-    if (!may_answer(w, request, id))
-        return;
-    if (mode != NULL && strcmp(mode, "streaming") != 0) {
-        refuse(request, 400, "InvalidFunctionResponseMode", "Invalid function response mode");
-        return;
-    }
-    body = http_body(request, &len);
-    if (len > FUNCTION_ANSWER_MAX) {
-        settle_too_large(w, len);
-        refuse(request, 413, "RequestEntityTooLarge",
-               "Exceeded maximum allowed payload size (6291556 bytes).");
-        return;
-    }
-    function_settle(w->function, w, &(struct outcome){.body = body, .len = len});
-    accept_answer(request);
-}
-
-static void on_error(struct worker *w, struct http_request *request, const char *id) {
-    size_t len;
-    const char *body;
-
-    if (!may_answer(w, request, id))
-        return;
-    body = http_body(request, &len);
     if (len > FUNCTION_ANSWER_MAX) {
         settle_too_large(w, len);
         refuse(request, 413, "RequestEntityTooLarge",
@@ -186,8 +162,24 @@ static void on_error(struct worker *w, struct http_request *request, const char 
         return;
     }
     function_settle(w->function, w,
-                    &(struct outcome){.error_type = error_type(request), .body = body, .len = len});
+                    &(struct outcome){.error_type = error, .body = body, .len = len});
     accept_answer(request);
+}
+
+static void on_response(struct worker *w, struct http_request *request, const char *id) {
+    const char *mode = http_header(request, "Lambda-Runtime-Function-Response-Mode");
+
+    if (!may_answer(w, request, id))
+        return;
+    if (mode != NULL && strcmp(mode, "streaming") != 0)
+        refuse(request, 400, "InvalidFunctionResponseMode", "Invalid function response mode");
+    else
+        settle(w, request, NULL);
+}
+
+static void on_error(struct worker *w, struct http_request *request, const char *id) {
+    if (may_answer(w, request, id))
+        settle(w, request, error_type(request));
 }
 
 static void on_init_error(struct worker *w, struct http_request *request) {

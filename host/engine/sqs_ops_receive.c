@@ -206,21 +206,6 @@ static bool read_names(struct sqs_request *request, const char *member, bool que
     return true;
 }
 
-static bool read_attempt(struct sqs_request *request, const char **out) {
-    const struct json_value *v = sqs_get(request->input, "ReceiveRequestAttemptId");
-    bool ok = !v || (v->len >= 1 && v->len <= SQS_ID_MAX);
-    for (size_t i = 0; v && ok && i < v->len; i++)
-        ok = v->text[i] > ' ' && v->text[i] < 0x7F;
-    if (!ok)
-        sqs_fail(request, "InvalidParameterValueException",
-                 "Value %.200s for parameter ReceiveRequestAttemptId is invalid. Reason: "
-                 "ReceiveRequestAttemptId can only include "
-                 "alphanumeric and punctuation characters. 1 to 128 in length.",
-                 v->text);
-    *out = v ? v->text : NULL;
-    return ok;
-}
-
 enum sqs_outcome sqs_op_receive_message(struct sqs_request *request) {
     struct sqs_entry *entry = sqs_entry_of(request);
     if (!entry)
@@ -237,8 +222,9 @@ enum sqs_outcome sqs_op_receive_message(struct sqs_request *request) {
                       "Must be >= 0 and <= 43200, if provided.", &visibility_s) ||
         !read_names(request, "AttributeNames", true, &receive.system_attributes) ||
         !read_names(request, "MessageSystemAttributeNames", false, &receive.system_attributes) ||
-        !read_attempt(request, &receive.attempt))
+        !sqs_check_id(request, request->input, "ReceiveRequestAttemptId"))
         return SQS_FAILED;
+    receive.attempt = sqs_get_text(request->input, "ReceiveRequestAttemptId");
     receive.max = (size_t)max;
     receive.visibility_ms = visibility_s * 1000;
     struct sqs_received got;

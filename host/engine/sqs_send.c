@@ -32,10 +32,8 @@ static void new_uuid(struct sqs_service *service, uint8_t *out) {
     out[8] = (uint8_t)((out[8] & 0x3F) | 0x80);
 }
 
-/* Group and deduplication ids: 1 to 128 of alphanumerics and ASCII punctuation. Absent is fine. */
-static bool check_id(struct sqs_request *request, const struct json_value *message,
-                     const char *name) {
-    const struct json_value *id = sqs_get(message, name);
+bool sqs_check_id(struct sqs_request *request, const struct json_value *input, const char *name) {
+    const struct json_value *id = sqs_get(input, name);
     bool ok = !id || (id->len >= 1 && id->len <= SQS_ID_MAX);
     for (size_t i = 0; id && ok && i < id->len; i++)
         ok = id->text[i] > ' ' && id->text[i] < 0x7F;
@@ -70,7 +68,7 @@ static bool check_delay(struct sqs_request *request, const struct sqs_entry *ent
 static bool check_fifo(struct sqs_request *request, const struct sqs_entry *entry,
                        const struct json_value *message) {
     const struct json_value *dedup = sqs_get(message, "MessageDeduplicationId");
-    if (!check_id(request, message, "MessageGroupId"))
+    if (!sqs_check_id(request, message, "MessageGroupId"))
         return false;
     if (!entry->fifo) {
         if (dedup)
@@ -92,7 +90,7 @@ static bool check_fifo(struct sqs_request *request, const struct sqs_entry *entr
                  "MessageDeduplicationId provided explicitly");
         return false;
     }
-    return check_id(request, message, "MessageDeduplicationId");
+    return sqs_check_id(request, message, "MessageDeduplicationId");
 }
 
 static bool check_body(struct sqs_request *request, const struct sqs_entry *entry,

@@ -128,6 +128,10 @@ void sqs_bill(const struct sqs_service *service, const struct sqs_operation *ope
 
 /* --- sqs_send.c --- */
 
+/* Group, deduplication and attempt ids, members of input: 1 to 128 of alphanumerics and ASCII punctuation. Absent is
+** fine. False: the request has failed. */
+bool sqs_check_id(struct sqs_request *request, const struct json_value *input, const char *name);
+
 /* Moves a dead message to the queue that its own queue names. For struct sqs_take. */
 struct sqs_dead_letter {
     struct sqs_service *service;
