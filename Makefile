@@ -80,7 +80,10 @@ PROGRAMS    := $(BUILD)/bootstrap $(BUILD)/awsync $(BUILD)/lua/awsync/core.so $(
 .SECONDARY:
 .PHONY: all deps run test go-conformance lint format clean specs-ready fuzz bench bench-ready bench-peers conformance valgrind
 
+# A module that is no more must not stay beside the programs, which package what lies there.
+STALE_MODULES := $(filter-out $(LUA_MODULES),$(shell find $(BUILD)/lua -name '*.lua' 2>/dev/null))
 all: $(PROGRAMS)
+	$(if $(STALE_MODULES),@rm -f $(STALE_MODULES))
 
 $(LUA_OBJ): EXTRA_CFLAGS = $(LUA_CFLAGS)
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
@@ -94,11 +97,15 @@ $(BUILD)/flags: FORCE
 .PHONY: FORCE
 FORCE:
 
+# What was taken out of a room goes out of its archive: its list of sources is made anew when it is another.
 define archive_rule
-$(call room_archive,$(1)): $(call objects,$(SRC_$(1)))
+$(call room_archive,$(1)): $(call objects,$(SRC_$(1))) $(BUILD)/obj/$(1).list
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(AR) rcs $$@ $$(filter %.o,$$^)
+$(BUILD)/obj/$(1).list: FORCE
+	@mkdir -p $$(@D)
+	@echo '$(SRC_$(1))' | cmp -s - $$@ || echo '$(SRC_$(1))' > $$@
 endef
 $(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
 archives = $(foreach r,$(1),$(call room_archive,$(r)))
