@@ -199,6 +199,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/tools/%.o
 	$(LINK) $< $(BENCH_LIBS) -o $@
 $(BUILD)/bench/floor $(BUILD)/bench/floor_lua: BENCH_LIBS = -static $(LUA_LIBS) -lm -Wl,--no-warnings
 $(BUILD)/bench/bare_http: BENCH_LIBS = $(ENGINE_LIBS)
+$(BUILD)/bench/sqs_meter: BENCH_LIBS = $(call archives,host/base) $(ENGINE_LIBS) $(CLIENT_LIBS)
+$(BUILD)/bench/sqs_meter: $(call archives,host/base)
 $(BUILD)/bench/sqs_load: BENCH_LIBS = $(call archives,sigv4 host/base) $(CLIENT_LIBS)
 $(BUILD)/bench/sqs_load: $(call archives,sigv4 host/base)
 

@@ -36,15 +36,15 @@ function frame.figure(list)
 end
 
 --- Runs the contestants in turn, so often, and beginning with another one each time: what disturbs the machine
---- disturbs all of them. Each is { name =, run = function(round) return { key = number, ... } end }; an error ends
---- the bench. Returns figures: by name, by key, as frame.figure has them.
+--- disturbs all of them. Each is { name =, run = function(round) return { key = number, ... } end }, with runs = of so
+--- many rounds only; an error ends the bench. Returns figures: by name, by key, as frame.figure has them.
 function frame.race(contestants, runs)
   local lists = {}
   for _, contestant in ipairs(contestants) do lists[contestant.name] = {} end
   for round = 1, runs or frame.runs do
     for turn = 0, #contestants - 1 do
       local contestant = contestants[(round + turn - 1) % #contestants + 1]
-      for key, number in pairs(contestant.run(round)) do
+      for key, number in pairs(round <= (contestant.runs or round) and contestant.run(round) or {}) do
         local list = lists[contestant.name]
         list[key] = list[key] or {}
         table.insert(list[key], number)

@@ -16,7 +16,7 @@ local function read_file(path)
 end
 
 --- Runs a command in the background. ready(text) is given what it has printed until it returns something.
---- Returns that, the process id and a function that ends it.
+--- Returns that, the process id, a function that ends it, and the file that has what it prints.
 local function start(command, ready)
   local path = os.tmpname()
   local pid = frame.output(("%s > %s 2>&1 & echo $!"):format(command, path)):match "%d+"
@@ -38,7 +38,7 @@ local function start(command, ready)
     close()
     error(command .. " is not ready: " .. text)
   end
-  return found, pid, close
+  return found, pid, close, path
 end
 
 local function free_port()
@@ -100,6 +100,26 @@ function servers.elasticmq()
   local _, pid, close = start(("exec java -cp '%s/elasticmq/*' %s org.elasticmq.server.Main"):format(
     frame.peer_folder, settings), answers(port))
   return at("ElasticMQ", port, pid, close)
+end
+
+--- A way to a server by which requests are counted: a client with this env goes through bench/tools/sqs_meter.c.
+--- taken() returns how many of its requests were about messages (not about the queue) since the last time.
+function servers.metered(server)
+  local port = server.env:match "AWS_ENDPOINT_URL='?http://127%.0%.0%.1:(%d+)"
+  local own, pid, close, path = start(("exec %s/bench/sqs_meter %s"):format(frame.build, port), function(text)
+    return text:match "^(%d+)\n"
+  end)
+  local read = 0
+  local function taken()
+    local text, count = read_file(path), 0
+    for name in text:sub(read + 1):gmatch "(%a+) %d+ %d+\n" do
+      if name:find "Message" then count = count + 1 end
+    end
+    read = #text
+    return count
+  end
+  local env = server.env:gsub("(127%.0%.0%.1:)" .. port, "%1" .. own)
+  return { name = server.name, env = env, pid = pid, close = close, taken = taken }
 end
 
 return servers

@@ -3,11 +3,16 @@
 **
 **   sqs_load QUEUE CONNECTIONS SECONDS PID [FOLDER]   sends for so long, receives and deletes what it has sent
 **   sqs_load QUEUE fill COUNT                         puts so many messages on the queue
+**   sqs_load QUEUE values COUNT BATCH PID             sends, receives and deletes so many messages of a
+**                                                     FIFO queue, 1 or up to 10 in a request, one after the other
 **
 ** Endpoint, region and credentials come from the environment, as an SDK has them. The queue is
 ** made when it is not there. Prints `NAME CALLS_PER_SECOND MICROSECONDS` for each operation: the time
 ** is that of the processors that the process PID, the server, has had for a call. With FOLDER the
-** body of the last answer to each is left in FOLDER/NAME, which is what bare_http answers.
+** body of the last answer to each is left in FOLDER/NAME, which is what bare_http answers. For values
+** it prints `NAME CALLS MILLISECONDS PROCESSOR`, of one call, and `value COUNT MILLISECONDS PROCESSOR`, of one
+** value: requests are made and signed before the clock runs, so that the first is the server's time and the
+** way to it; the second is what the server's processors had of it.
 */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -56,6 +61,7 @@ struct phase {
     void (*on_answer)(struct phase *phase, const char *body, size_t len); /* may be NULL */
     size_t begun, ended;
     double per_second, server_us;
+    int64_t took_us;
     struct buf last; /* body of the last answer */
 };
 
@@ -258,7 +264,8 @@ static void run(struct phase *phase, size_t connections) {
         for (int i = 0; i < n; i++)
             read_answer(phase, events[i].data.ptr);
     }
-    phase->per_second = (double)phase->ended * 1e6 / (double)(clock_mono_us() - began_us);
+    phase->took_us = clock_mono_us() - began_us;
+    phase->per_second = (double)phase->ended * 1e6 / (double)phase->took_us;
     phase->server_us = (server_us() - server_began_us) / (double)phase->ended;
 }
 
@@ -284,12 +291,7 @@ static const char *find_text(const char *body, const char *name, size_t *len_out
     return at + 1;
 }
 
-static void keep_handle(struct phase *phase, const char *body, size_t len) {
-    size_t handle_len;
-    const char *handle = find_text(body, "\"ReceiptHandle\"", &handle_len);
-    (void)len;
-    if (handle == NULL)
-        fail("nothing to receive", body);
+static void keep_one(const char *handle, size_t len) {
     if (client.handle_count == client.handle_room) {
         client.handle_room = client.handle_room ? 2 * client.handle_room : 1024;
         client.handles =
@@ -297,8 +299,18 @@ static void keep_handle(struct phase *phase, const char *body, size_t len) {
     }
     struct buf *place = &client.handles[client.handle_count++];
     buf_init(place, REQUEST_MAX);
-    buf_add(place, handle, handle_len);
+    buf_add(place, handle, len);
+}
+
+static void keep_handles(struct phase *phase, const char *body, size_t len) {
+    size_t handle_len;
+    const char *handle = find_text(body, "\"ReceiptHandle\"", &handle_len);
+    (void)len;
     (void)phase;
+    if (handle == NULL)
+        fail("nothing to receive", body);
+    for (; handle != NULL; handle = find_text(handle, "\"ReceiptHandle\"", &handle_len))
+        keep_one(handle, handle_len);
 }
 
 static void write_file(const char *folder, const struct phase *phase) {
@@ -319,13 +331,14 @@ static void report(struct phase *phase, const char *folder) {
 }
 
 /* The URL of the queue, which is made if need be. */
-static void make_queue(const char *name, struct buf *url_out, const char *folder) {
+static void make_queue(const char *name, struct buf *url_out, const char *folder, bool fifo) {
     struct buf body;
     struct phase phase;
     size_t len = 0;
 
     buf_init(&body, REQUEST_MAX);
-    buf_addf(&body, "{\"QueueName\":\"%s\"}", name);
+    buf_addf(&body, "{\"QueueName\":\"%s\"%s}", name,
+             fifo ? ",\"Attributes\":{\"FifoQueue\":\"true\"}" : "");
     call_once("CreateQueue", &body, &phase);
     const char *url = find_text(buf_text(&phase.last), "\"QueueUrl\"", &len);
     if (url == NULL)
@@ -378,7 +391,7 @@ static void measure(const char *url, size_t connections, double seconds, const c
                              .requests = &receive_request,
                              .one_for_all = true,
                              .count = sends.ended,
-                             .on_answer = keep_handle};
+                             .on_answer = keep_handles};
     run(&receives, connections);
     report(&receives, folder);
 
@@ -399,6 +412,94 @@ static void measure(const char *url, size_t connections, double seconds, const c
     free(requests);
     buf_free(&send_request);
     buf_free(&receive_request);
+    buf_free(&body);
+}
+
+/* Whether the answer to a batch names an entry that has failed. */
+static bool names_failure(const char *body) {
+    const char *failed = strstr(body, "\"Failed\"");
+    return failed != NULL && failed[8 + strspn(failed + 8, ": \n[")] == '{';
+}
+
+struct sum {
+    size_t calls;
+    double us, server_us;
+};
+
+/* Signs, makes one call, and adds its time to the sum. */
+static void call_timed(const char *operation, const struct buf *body, struct sum *sum,
+                       void (*on_answer)(struct phase *, const char *, size_t)) {
+    struct buf request;
+    make_request(&request, operation, body);
+    struct phase phase = {.name = operation,
+                          .requests = &request,
+                          .one_for_all = true,
+                          .count = 1,
+                          .on_answer = on_answer};
+    run(&phase, 1);
+    sum->calls++;
+    sum->us += (double)phase.took_us;
+    sum->server_us += phase.server_us;
+    if (names_failure(buf_text(&phase.last)))
+        fail("refused", buf_text(&phase.last));
+    buf_free(&phase.last);
+    buf_free(&request);
+}
+
+static void print_sum(const char *name, const struct sum *sum) {
+    double thousand = 1e3 * (double)sum->calls;
+    printf("%s %zu %.4f %.4f\n", name, sum->calls, sum->us / thousand, sum->server_us / thousand);
+}
+
+/* As few requests as SQS allows for values in one line, or one message in each. */
+static void carry(const char *url, size_t count, size_t batch) {
+    static const char group[] = "\"MessageGroupId\":\"one\"";
+    bool many = batch > 1;
+    const char *send = many ? "SendMessageBatch" : "SendMessage";
+    const char *delete = many ? "DeleteMessageBatch" : "DeleteMessage";
+    struct sum sends = {0}, receives = {0}, deletes = {0};
+    size_t done = 0;
+    struct buf body;
+
+    buf_init(&body, REQUEST_MAX);
+    for (size_t i = 0; i < count;) {
+        buf_reset(&body);
+        buf_addf(&body, "{\"QueueUrl\":\"%s\",%s", url, many ? "\"Entries\":[" : "");
+        for (size_t in = 0; in < batch && i < count; in++, i++) {
+            if (many)
+                buf_addf(&body, "%s{\"Id\":\"%zu\",", in > 0 ? "," : "", in);
+            buf_addf(&body, "\"MessageBody\":\"%s\",%s,\"MessageDeduplicationId\":\"%zu\"%s",
+                     message, group, i, many ? "}" : "");
+        }
+        buf_adds(&body, many ? "]}" : "}");
+        call_timed(send, &body, &sends, NULL);
+    }
+    while (done < count) {
+        buf_reset(&body);
+        buf_addf(&body, "{\"QueueUrl\":\"%s\",\"MaxNumberOfMessages\":%zu,\"WaitTimeSeconds\":20}",
+                 url, batch);
+        call_timed("ReceiveMessage", &body, &receives, keep_handles);
+        buf_reset(&body);
+        buf_addf(&body, "{\"QueueUrl\":\"%s\",%s", url, many ? "\"Entries\":[" : "");
+        for (size_t first = done; done < client.handle_count; done++) {
+            if (many)
+                buf_addf(&body, "%s{\"Id\":\"%zu\",", done > first ? "," : "", done - first);
+            buf_addf(&body, "\"ReceiptHandle\":\"%s\"%s", buf_text(&client.handles[done]),
+                     many ? "}" : "");
+        }
+        buf_adds(&body, many ? "]}" : "}");
+        call_timed(delete, &body, &deletes, NULL);
+    }
+    struct sum values = {.calls = count,
+                         .us = sends.us + receives.us + deletes.us,
+                         .server_us = sends.server_us + receives.server_us + deletes.server_us};
+    print_sum(send, &sends);
+    print_sum("ReceiveMessage", &receives);
+    print_sum(delete, &deletes);
+    print_sum("value", &values);
+    buf_reset(&body);
+    buf_addf(&body, "{\"QueueUrl\":\"%s\"}", url);
+    call_timed("DeleteQueue", &body, &values, NULL);
     buf_free(&body);
 }
 
@@ -435,6 +536,13 @@ static void configure(void) {
     }
 }
 
+/* Whose processor time is measured. */
+static void watch(const char *pid) {
+    client.has_server = clock_getcpuclockid((pid_t)strtol(pid, NULL, 10), &client.server) == 0;
+    if (!client.has_server)
+        fail("no such process", pid);
+}
+
 static void release(void) {
     for (size_t i = 0; i < MOST_CONNECTIONS; i++) {
         close_connection(&client.connections[i]);
@@ -451,26 +559,32 @@ int main(int argc, char **argv) {
     struct buf url;
 
     bool fills = argc == 4 && strcmp(argv[2], "fill") == 0;
+    bool carries = argc == 6 && strcmp(argv[2], "values") == 0;
     if (!fills && (argc < 5 || argc > 6)) {
         fprintf(stderr, "usage: sqs_load QUEUE CONNECTIONS SECONDS PID [FOLDER]\n"
-                        "       sqs_load QUEUE fill COUNT\n");
+                        "       sqs_load QUEUE fill COUNT\n"
+                        "       sqs_load QUEUE values COUNT BATCH PID\n");
         return 2;
     }
     configure();
     if (fills) {
-        make_queue(argv[1], &url, NULL);
+        make_queue(argv[1], &url, NULL, false);
         fill(buf_text(&url), strtoul(argv[3], NULL, 10));
+    } else if (carries) {
+        size_t count = strtoul(argv[3], NULL, 10), batch = strtoul(argv[4], NULL, 10);
+        if (count < 1 || batch < 1 || batch > BATCH)
+            fail("a batch has 1 to 10 values", argv[4]);
+        watch(argv[5]);
+        make_queue(argv[1], &url, NULL, true);
+        carry(buf_text(&url), count, batch);
     } else {
         size_t connections = strtoul(argv[2], NULL, 10);
         double seconds = strtod(argv[3], NULL);
         if (connections < 1 || connections > MOST_CONNECTIONS || !(seconds > 0))
             fail("connections are 1 to 1024, seconds more than none", NULL);
-        client.has_server =
-            clock_getcpuclockid((pid_t)strtol(argv[4], NULL, 10), &client.server) == 0;
-        if (!client.has_server)
-            fail("no such process", argv[4]);
+        watch(argv[4]);
         const char *folder = argc == 6 ? argv[5] : NULL;
-        make_queue(argv[1], &url, folder);
+        make_queue(argv[1], &url, folder, false);
         measure(buf_text(&url), connections, seconds, folder);
     }
     buf_free(&url);
