@@ -47,9 +47,12 @@ describe("awsync.testing", function()
 
   it("passes limits and variables on to the lambdas", function()
     local app <close> = testing.start(program [[
-      function main(_, context) return { context.memory_limit, os.getenv "GREETING" } end]],
-      { memory = 256, env = { GREETING = "it's me" } })
-    assert.same({ 256, "it's me" }, app:call())
+      function main(_, context) return { context.memory_limit, os.getenv "GREETING", os.getenv "TZ" } end]],
+      { memory = 256, env = { GREETING = "it's me", TZ = "Asia/Tokyo" } })
+    assert.same({ 256, "it's me", "Asia/Tokyo" }, app:call())
+    local ok, message = pcall(testing.start, "examples/squares.lua", { env = { AWS_REGION = "eu-west-1" } })
+    assert.falsy(ok)
+    assert.truthy(message:find("--env: AWS_REGION is reserved", 1, true), message)
   end)
 
   it("says why a program cannot be served", function()

@@ -67,10 +67,8 @@ rm -rf "$dir"
 ]]
 
 local function serve_command(file, options)
-  local words = {}
-  for name, value in pairs(options.env or {}) do words[#words + 1] = quote(name .. "=" .. value) end
-  if #words > 0 then table.insert(words, 1, "env") end
-  words[#words + 1] = quote(testing.awsync) .. " serve"
+  local words = { quote(testing.awsync) .. " serve" }
+  for name, value in pairs(options.env or {}) do words[#words + 1] = "--env " .. quote(name .. "=" .. value) end
   for _, name in ipairs { "memory", "timeout", "concurrency" } do
     if options[name] then words[#words + 1] = ("--%s %s"):format(name, quote(options[name])) end
   end
