@@ -80,7 +80,11 @@ static bool on_event_header(void *context, const char *name, size_t name_len, co
                             size_t value_len) {
     struct runtime_event *event = context;
     for (int i = 0; i < RUNTIME_HEADER_COUNT; i++) {
-        if (header_names[i].len != name_len || !ascii_same_n(name, header_names[i].text, name_len))
+        const char *wanted = header_names[i].text;
+        if (header_names[i].len != name_len)
+            continue;
+        /* Mostly it comes as it is written here, and that is seen at once. */
+        if (memcmp(name, wanted, name_len) != 0 && !ascii_same_n(name, wanted, name_len))
             continue;
         buf_reset(&event->headers[i]);
         return buf_add(&event->headers[i], value, value_len);

@@ -195,7 +195,8 @@ struct framing {
 };
 
 static bool is_name(const char *name, size_t len, const char *wanted) {
-    return strlen(wanted) == len && ascii_same_n(name, wanted, len);
+    return strlen(wanted) == len &&
+           (memcmp(name, wanted, len) == 0 || ascii_same_n(name, wanted, len));
 }
 
 /* Does a list such as `a, b` hold the word? */
@@ -235,13 +236,13 @@ static bool read_size(const char *text, size_t len, int base, size_t *out) {
 
 static bool note_header(struct runtime_http *http, struct framing *framing, const char *name,
                         size_t name_len, const char *value, size_t len) {
-    if (is_name(name, name_len, "content-length")) {
+    if (is_name(name, name_len, "Content-Length")) {
         framing->sized = true;
         if (!read_size(value, len, 10, &framing->len))
             return broken(http, "the answer's Content-Length is no number");
-    } else if (is_name(name, name_len, "transfer-encoding")) {
+    } else if (is_name(name, name_len, "Transfer-Encoding")) {
         framing->chunked = has_word(value, len, "chunked");
-    } else if (is_name(name, name_len, "connection")) {
+    } else if (is_name(name, name_len, "Connection")) {
         framing->close = framing->close || has_word(value, len, "close");
     }
     return true;
