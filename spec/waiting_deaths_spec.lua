@@ -60,7 +60,7 @@ describe("a call that reaches its deadline", function()
       for name, future in pairs(f) do
         local ok, err = pcall(future.await, future, 20)
         print(name, ok, about(err))
-      end]]):gsub("STEP", step)))
+      end]]):gsub("STEP", step)), "--timeout 3")
     local function text_of(name)
       return out:match("%f[%w]" .. name .. "\tfalse\ttimeout\t(.-)%[in another lambda")
     end
