@@ -7,7 +7,7 @@
 #include "host/engine/sqs_shapes.h"
 
 enum {
-    INPUT_MAX = 64 * 1024 * 1024, /* each byte of the largest form written in six */
+    INPUT_MAX = 512 * 1024 * 1024, /* each byte of the largest form written in six */
     INPUT_DEPTH = 64,
     NODES_MAX = 4096, /* a batch of ten messages with ten attributes each has about 600 */
     ACTION_MAX = 64,
