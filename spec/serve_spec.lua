@@ -2,8 +2,10 @@
 local shell = require "spec.support.shell"
 local socket = require "socket"
 
--- Starts a server; returns its variables, process id and a function that stops it.
+-- Starts a server; returns its variables, process id and a function that stops it and gives what it has written to
+-- standard error; twice is fine.
 local function serve(words)
+  local text
   local pid, out, err = shell.start(("%s serve %s"):format(shell.awsync, words))
   local variables = {}
   shell.wait_for("the server's address", function()
@@ -11,11 +13,12 @@ local function serve(words)
     return variables.AWS_SESSION_TOKEN
   end)
   return variables, pid, function(signal)
+    if text then return text end
     os.execute(("kill -%s %d 2>/dev/null"):format(signal or "TERM", pid))
     shell.wait_for("the server's end", function()
       return not os.execute(("kill -0 %d 2>/dev/null"):format(pid))
     end, 10)
-    local text = shell.read(err)
+    text = shell.read(err)
     os.remove(out)
     os.remove(err)
     return text
@@ -97,8 +100,16 @@ describe("awsync serve", function()
 
   it("ends at SIGTERM and SIGINT, with all its workers", function()
     for _, signal in ipairs { "TERM", "INT" } do
-      local _, _, stop = serve("examples/squares.lua")
+      local variables, _, stop = serve("examples/squares.lua")
+      finally(stop)
+      local words = {}
+      for name, value in pairs(variables) do words[#words + 1] = name .. "=" .. shell.quote(value) end
+      local out = shell.run(("%s %s invoke squares"):format(table.concat(words, " "), shell.awsync))
+      assert.equal('{"statusCode":200,"body":"30"}\n', out)
+      local worker = "AWS_ENDPOINT_URL=" .. variables.AWS_ENDPOINT_URL
+      assert.is_true(shell.count_processes(worker) >= 1)
       stop(signal)
+      shell.wait_for("the workers' end", function() return shell.count_processes(worker) == 0 end)
     end
   end)
 
