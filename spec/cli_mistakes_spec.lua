@@ -175,4 +175,16 @@ describe("awsync run", function()
     assert.equal(0, status, err)
     assert.equal('{"statusCode":200,"body":"1"}\n', out)
   end)
+
+  it("does without what the user's configuration says of AWS's endpoints", function()
+    local home = folder .. "/endpoints"
+    os.execute(("mkdir -p %s/.aws"):format(home))
+    shell.write(home .. "/.aws/config", "[default]\nuse_fips_endpoint = true\nuse_dualstack_endpoint = true\n"
+      .. "endpoint_url = http://127.0.0.1:1\nignore_configured_endpoint_urls = true\nca_bundle = /nowhere.pem\n")
+    shell.write(folder .. "/spawns.lua", 'local awsync = require "awsync"\n'
+      .. "function main() return awsync.async(function() return 7 end):await() end\n")
+    local out, err, status = run("run --quiet spawns.lua", "HOME=" .. home .. " ")
+    assert.equal(0, status, err)
+    assert.equal('{"statusCode":200,"body":"7"}\n', out)
+  end)
 end)

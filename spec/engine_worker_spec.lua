@@ -30,6 +30,7 @@ describe("the engine's workers", function()
         AWS_LAMBDA_FUNCTION_VERSION = "$LATEST", AWS_LAMBDA_FUNCTION_MEMORY_SIZE = "128",
         AWS_LAMBDA_INITIALIZATION_TYPE = "on-demand", AWS_LAMBDA_LOG_GROUP_NAME = "/aws/lambda/fake", TZ = ":UTC",
         AWS_DEFAULT_REGION = "us-east-1", AWS_REGION = "eu-west-1", MINE = "1", AWS_ENDPOINT_URL = engine.endpoint,
+        AWS_CONFIG_FILE = "/dev/null", AWS_SHARED_CREDENTIALS_FILE = "/dev/null",
         PATH = os.getenv "PATH", LD_LIBRARY_PATH = here .. "/lib:/opt/lib",
       } do
         assert.equal(value, env[name], name)

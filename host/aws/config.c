@@ -88,8 +88,8 @@ static const char *configured_url(const struct reading *r, enum aws_service serv
 static bool load_endpoint(const struct reading *r, enum aws_service service, const char *by_code) {
     struct config *config = r->config;
     char error[400] = "";
-    bool fips = flag(r, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint");
-    bool dual = flag(r, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint");
+    bool fips = by_code == NULL && flag(r, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint");
+    bool dual = by_code == NULL && flag(r, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint");
     const char *url = by_code != NULL ? by_code : configured_url(r, service);
     struct endpoint *out = &config->endpoints[service];
     if (config->region == NULL && config->config_closed)

@@ -200,6 +200,9 @@ static void env_reserved(struct env *env, const struct engine_config *config) {
     env_set(env, "AWS_SECRET_ACCESS_KEY", config->worker_secret);
     env_set(env, "AWS_SESSION_TOKEN", config->worker_token);
     env_set(env, "AWS_ENDPOINT_URL", config->endpoint);
+    /* a sandbox has no files of the AWS tools: this user's would say other endpoints */
+    env_set(env, "AWS_CONFIG_FILE", "/dev/null");
+    env_set(env, "AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     env_set(env, "TZ", ":UTC");
 
     buf_init(&text, TEXT_MAX);
