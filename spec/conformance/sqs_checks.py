@@ -1,6 +1,7 @@
 """What any boto3 has to see of SQS, old (query protocol) or new (JSON): the checks are the same."""
 
 import hashlib
+import json
 import threading
 import time
 
@@ -191,6 +192,34 @@ def dead_letters_go_to_their_queue(server):
             assert [m["Body"] for m in receive(sqs, dead, WaitTimeSeconds=5)] == ["poison"]
 
 
+def dead_letters_come_back(server):
+    sqs = server.client("sqs")
+    arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:grave"
+    policy = '{"deadLetterTargetArn":"%s","maxReceiveCount":1}' % arn
+    with Queue(sqs, "grave"), Queue(sqs, "risen", RedrivePolicy=policy, VisibilityTimeout="0") as url:
+        sqs.send_message(QueueUrl=url, MessageBody="back")
+        assert len(receive(sqs, url)) == 1
+        assert receive(sqs, url) == []
+        handle = sqs.start_message_move_task(SourceArn=arn, MaxNumberOfMessagesPerSecond=500)["TaskHandle"]
+        assert [m["Body"] for m in receive(sqs, url, WaitTimeSeconds=5)] == ["back"]
+        wait_for("the task", lambda: sqs.list_message_move_tasks(SourceArn=arn)["Results"][0]["Status"] == "COMPLETED")
+        assert sqs.list_message_move_tasks(SourceArn=arn)["Results"][0]["ApproximateNumberOfMessagesMoved"] == 1
+        refused(CLASSIC + "UnsupportedOperation", sqs.cancel_message_move_task, 400, TaskHandle=handle)
+        refused("ResourceNotFoundException", sqs.start_message_move_task, 404, SourceArn=arn + "s")
+
+
+def permissions_are_part_of_the_policy(server):
+    sqs = server.client("sqs")
+    with Queue(sqs, "shared") as url:
+        grant = {"QueueUrl": url, "Label": "theirs", "AWSAccountIds": ["111122223333"], "Actions": ["SendMessage"]}
+        sqs.add_permission(**grant)
+        policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
+        assert json.loads(policy)["Statement"][0]["Principal"] == {"AWS": "arn:aws:iam::111122223333:root"}
+        refused("InvalidParameterValue", sqs.add_permission, 400, **grant)
+        sqs.remove_permission(QueueUrl=url, Label="theirs")
+        assert "Attributes" not in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+
+
 def queues_are_listed_and_purged(server):
     sqs = server.client("sqs")
     urls = [sqs.create_queue(QueueName=f"listed-{i}")["QueueUrl"] for i in range(5)]
@@ -260,6 +289,8 @@ ALL = [
     a_long_poll_ends_when_a_message_comes,
     what_is_not_deleted_comes_again,
     dead_letters_go_to_their_queue,
+    dead_letters_come_back,
+    permissions_are_part_of_the_policy,
     queues_are_listed_and_purged,
     errors_have_the_class_that_the_sdk_gives_them,
     strangers_are_refused,
