@@ -62,7 +62,8 @@ function Channel:range() end
 ---Takes the next value without deleting it, for work that must not be lost.
 ---@param timeout? number  seconds
 ---@return any value
----@return awsync.Lease|"timeout"|"closed" lease or why there is none
+---@return awsync.Lease? lease
+---@return "timeout"|"closed"|nil reason why there is none
 function Channel:lease(timeout) end
 
 ---No more pushes: receivers get what was pushed before, then the end. Raises when the channel is closed already.
@@ -115,7 +116,8 @@ function awsync.range(channel) end
 ---@param channel awsync.Channel
 ---@param timeout? number  seconds
 ---@return any value
----@return awsync.Lease|"timeout"|"closed" lease or why there is none
+---@return awsync.Lease? lease
+---@return "timeout"|"closed"|nil reason why there is none
 function awsync.lease(channel, timeout) end
 
 ---`c:close()` as a function.
@@ -147,7 +149,7 @@ function awsync.receiver(channel) end
 function awsync.delete(channel) end
 
 ---@class awsync.Cases
----@field [integer] any[]   `{ "pop", channel }` or `{ "push", channel, value }`
+---@field [integer] any[]   `{ "pop", channel }`, `{ "push", channel, value }` or `{ "lease", channel }`
 ---@field timeout? number   seconds
 ---@field default? boolean  true: nothing is waited for
 
@@ -156,8 +158,9 @@ function awsync.delete(channel) end
 ---A case whose channel is nil is never ready.
 ---@param cases awsync.Cases
 ---@return integer|"timeout"|"default" which the case's index
----@return any value of a pop
----@return "closed"? reason of a pop without a value
+---@return any value of a pop or a lease
+---@return awsync.Lease|"closed"|nil lease of a lease; or why a pop has no value
+---@return "closed"? reason of a lease without a value
 function awsync.select(cases) end
 
 -- --- calls ----------------------------------------------------------------------------------------------------------

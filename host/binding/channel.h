@@ -39,6 +39,8 @@ void channel_read_options(lua_State *L, int arg, struct chan_options *options);
 ** cannot be decoded, and has given it back. */
 void channel_push_lease(lua_State *L, struct host *host, const char *operation,
                         struct channel_wait *wait);
+/* Pushes nil, nil and why there is no lease; returns their number. */
+int channel_push_no_lease(lua_State *L, const char *reason);
 
 /* --- wait.c ---------------------------------------------------------------------------------- */
 

@@ -102,7 +102,7 @@ int channel_range(lua_State *L);    /* for v in range(c) */
 int channel_close(lua_State *L);    /* close(c) */
 int channel_len(lua_State *L);      /* len(c) -> integer */
 int channel_cap(lua_State *L);      /* cap(c) -> integer, or math.huge */
-int channel_lease(lua_State *L);    /* lease(c [, timeout]) -> value, handle | nil, reason */
+int channel_lease(lua_State *L);    /* lease(c [, timeout]) -> value, handle | nil, nil, reason */
 int channel_sender(lua_State *L);   /* sender(c) -> view */
 int channel_receiver(lua_State *L); /* receiver(c) -> view */
 int channel_delete(lua_State *L);   /* delete(c) */

@@ -1,6 +1,7 @@
 /*
 ** lease(c [, timeout]): a value that is deleted when the work on it is done, and comes again when
-** the worker fails or dies. The handle ends it: done, give_back, or the end of its scope.
+** the worker fails or dies. The handle ends it: done, give_back, or the end of its scope. Without a
+** value: nil, nil, reason.
 */
 #include <lauxlib.h>
 
@@ -116,6 +117,14 @@ void channel_push_lease(lua_State *L, struct host *host, const char *operation,
     lua_insert(L, -2);
 }
 
+/* The reason stands third: a variable of a scope, `local job, lease <close> = c:lease()`, takes nil and no text. */
+int channel_push_no_lease(lua_State *L, const char *reason) {
+    lua_pushnil(L);
+    lua_pushnil(L);
+    lua_pushstring(L, reason);
+    return 3;
+}
+
 int channel_lease(lua_State *L) {
     struct channel *channel = channel_to_receive(L, 1, "lease");
     int64_t deadline = channel_arg_deadline(L, 2);
@@ -124,14 +133,13 @@ int channel_lease(lua_State *L) {
     channel_wait_set(wait, 0, channel->chan, NULL, 0);
     wait->cases[0].lease = true;
     enum chan_result result = channel_wait_run(L, host, "lease", wait, deadline);
-    if (result == CHAN_OK) {
+    int results = 2;
+    if (result == CHAN_OK)
         channel_push_lease(L, host, "lease", wait);
-    } else {
-        lua_pushnil(L);
-        lua_pushstring(L, result == CHAN_CLOSED ? "closed" : "timeout");
-    }
+    else
+        results = channel_push_no_lease(L, result == CHAN_CLOSED ? "closed" : "timeout");
     channel_wait_end(wait);
-    return 2;
+    return results;
 }
 
 static const luaL_Reg methods[] = {
@@ -147,30 +155,7 @@ static const luaL_Reg metamethods[] = {
     {NULL, NULL},
 };
 
-static int close_text(lua_State *L) {
-    (void)L;
-    return 0;
-}
-
-/* `local job, lease <close> = c:lease()` must not raise where the second result is "closed" or
-** "timeout": a text can stand there when strings have a __close. */
-static void make_texts_closable(lua_State *L) {
-    lua_pushliteral(L, "");
-    if (!lua_getmetatable(L, -1))
-        lua_newtable(L);
-    lua_pushliteral(L, "__close");
-    if (lua_rawget(L, -2) == LUA_TNIL) {
-        lua_pushliteral(L, "__close");
-        lua_pushcfunction(L, close_text);
-        lua_rawset(L, -4);
-    }
-    lua_pop(L, 1);
-    lua_setmetatable(L, -2);
-    lua_pop(L, 1);
-}
-
 void channel_open_lease(lua_State *L) {
-    make_texts_closable(L);
     if (luaL_newmetatable(L, LEASE_TYPE)) {
         luaL_setfuncs(L, metamethods, 0);
         luaL_newlib(L, methods);

@@ -82,6 +82,8 @@ static int push_result(lua_State *L, struct host *host, struct channel_wait *wai
         return 1;
     }
     lua_pushinteger(L, wait->which + 1);
+    if (result == CHAN_CLOSED && wait->cases[wait->which].lease)
+        return 1 + channel_push_no_lease(L, "closed");
     if (result == CHAN_CLOSED) {
         lua_pushnil(L);
         lua_pushliteral(L, "closed");

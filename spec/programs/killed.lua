@@ -5,8 +5,8 @@ local Channel, invoke = awsync.Channel, awsync.invoke
 
 local function work(jobs, done, mark)
   while true do
-    local job, lease <close> = jobs:lease() -- luacheck: ignore lease
-    if job == nil then return end
+    local job, lease <close> = jobs:lease()
+    if not lease then return end
     if job == "deadly" then
       local first = io.open(mark, "r") == nil
       io.open(mark, "w"):close()
