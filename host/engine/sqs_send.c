@@ -269,9 +269,9 @@ done:
 
 /* --- from inside the engine ------------------------------------------------------------------- */
 
-void sqs_dead_letter(void *dead_letter, const struct sqs_message *m) {
-    const struct sqs_dead_letter *d = dead_letter;
-    struct sqs_draft draft = {
+/* What a message carries into another queue; what it points to is the message's. */
+static struct sqs_draft draft_of(const struct sqs_message *m) {
+    return (struct sqs_draft){
         .id = m->id,
         .body_md5 = m->body_md5,
         .body = sqs_message_body(m),
@@ -281,14 +281,17 @@ void sqs_dead_letter(void *dead_letter, const struct sqs_message *m) {
         .trace = sqs_message_trace(m),
         .group = sqs_message_group(m),
         .dedup = sqs_message_dedup(m),
-        .source = d->from->arn,
-        .sent_ms = d->to->fifo
-                       ? d->now_ms
-                       : m->sent_ms, /* the time of sending is kept on standard queues only */
-        .first_receive_ms = m->first_receive_ms,
-        .receive_count = m->receive_count,
     };
+}
+
+void sqs_dead_letter(void *dead_letter, const struct sqs_message *m) {
+    const struct sqs_dead_letter *d = dead_letter;
+    struct sqs_draft draft = draft_of(m);
     struct sqs_sent sent;
+    draft.source = d->from->arn;
+    draft.sent_ms = d->to->fifo ? d->now_ms : m->sent_ms; /* kept on standard queues only */
+    draft.first_receive_ms = m->first_receive_ms;
+    draft.receive_count = m->receive_count;
     sqs_queue_send(d->to->queue, &draft, d->now_ms, &sent);
     sqs_stir(d->service, d->to);
 }
@@ -298,20 +301,11 @@ bool sqs_resend(struct sqs_service *service, struct sqs_entry *to, const struct 
     uint8_t id[SQS_UUID_SIZE];
     struct sqs_sent sent;
     new_uuid(service, id);
-    struct sqs_draft draft = {
-        .id = id,
-        .body_md5 = m->body_md5,
-        .body = sqs_message_body(m),
-        .body_len = m->body_len,
-        .attributes = sqs_message_attributes(m),
-        .attributes_len = m->attributes_len,
-        .trace = sqs_message_trace(m),
-        .group = sqs_message_group(m),
-        .dedup = sqs_message_dedup(m),
-        .delay_ms = -1,
-        .source = "", /* not deduplicated */
-        .sent_ms = now_ms,
-    };
+    struct sqs_draft draft = draft_of(m);
+    draft.id = id;
+    draft.delay_ms = -1;
+    draft.source = ""; /* not deduplicated */
+    draft.sent_ms = now_ms;
     bool ok = sqs_queue_send(to->queue, &draft, now_ms, &sent) == SQS_OK;
     sqs_stir(service, to);
     return ok;

@@ -2,6 +2,7 @@
 ** channels as objects. */
 #include "spec/probe/channel_fake_queue.h"
 #include "spec/probe/channel_fake_client.h"
+#include "spec/probe/channel_fake_thread.h"
 #include "spec/probe/channel_objects.h"
 #include "spec/probe/channel_server.h"
 #include "spec/probe/channel_threads.h"
